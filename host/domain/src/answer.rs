@@ -1,0 +1,90 @@
+//! Questions and answers, as every face passes them on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Absence, Connection, Decision, Finding, Identifier, SourceReport, Timestamp};
+
+/// What a client asks: may this endpoint use the port?
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Everything the client said about the endpoint.
+    pub identifiers: Vec<Identifier>,
+    /// The connection that is being judged.
+    pub connection: Arc<Connection>,
+    /// How long the client waits for an answer.
+    pub patience: Duration,
+}
+
+/// Why no decision could be made. Neither a "no" nor an "unknown device".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CannotTell {
+    /// What is missing.
+    pub absence: Absence,
+    /// Text for an administrator. Never a secret.
+    pub detail: Arc<str>,
+    /// When asking again may help.
+    pub retry_after: Duration,
+}
+
+/// What came out of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A policy decided; its verdict is not `abstain`.
+    Decided(Arc<Decision>),
+    /// The facts are missing and no policy decided without them.
+    CannotTell(CannotTell),
+}
+
+/// How the decision came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// From memory; no WebAssembly ran.
+    Cached,
+    /// A policy was run on facts from memory.
+    Evaluated,
+    /// A source was asked first.
+    Fetched,
+}
+
+impl Origin {
+    /// The word for it in protocols, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "cached",
+            Self::Evaluated => "evaluated",
+            Self::Fetched => "fetched",
+        }
+    }
+}
+
+/// The answer to a question, the same for every face.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The decision, or why there is none.
+    pub outcome: Outcome,
+    /// What the sources know.
+    pub finding: Finding,
+    /// Every source that could have known, in the operator's order.
+    pub sources: Vec<SourceReport>,
+    /// The policy that decided, by its configured name.
+    pub policy: Option<Arc<str>>,
+    /// How the decision came about.
+    pub origin: Origin,
+    /// When the question was asked.
+    pub at: Timestamp,
+}
+
+impl Answer {
+    /// The source whose facts were used.
+    pub fn source(&self) -> Option<&SourceReport> {
+        self.sources
+            .iter()
+            .find(|report| report.outcome == crate::SourceOutcome::Found)
+    }
+
+    /// Whether the facts are older than the operator likes.
+    pub fn is_stale(&self) -> bool {
+        self.source().is_some_and(|report| report.stale)
+    }
+}

@@ -1,0 +1,181 @@
+//! EUI-48 addresses in any spelling.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An EUI-48 hardware or randomised interface address (IEEE 802).
+///
+/// Reads `AA:BB:CC:DD:EE:FF`, `aa-bb-cc-dd-ee-ff`, `aabb.ccdd.eeff`,
+/// `aabbcc-ddeeff` and `aabbccddeeff` in any case; prints as
+/// `aa:bb:cc:dd:ee:ff`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddress([u8; 6]);
+
+/// The text is no EUI-48 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MacError {
+    /// Not 12 hexadecimal digits.
+    #[error("expected 12 hexadecimal digits, found {0}")]
+    Digits(usize),
+    /// A character that is neither a digit nor a separator.
+    #[error("unexpected character at position {0}")]
+    Character(usize),
+    /// Separators are mixed or stand at odd places.
+    #[error("separators must all be `:`, `-` or `.` and split the digits evenly")]
+    Separators,
+}
+
+impl MacAddress {
+    /// An address from its six octets.
+    pub const fn new(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+
+    /// The six octets in transmission order.
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// Whether the address was not assigned by a manufacturer, so is likely
+    /// randomised (IEEE 802c, the U/L bit).
+    pub const fn is_locally_administered(self) -> bool {
+        self.0[0] & 0b10 != 0
+    }
+
+    /// Reads an address from bytes, so that a request path needs no copy.
+    pub fn parse(text: &[u8]) -> Result<Self, MacError> {
+        let mut octets = [0_u8; 6];
+        let mut digits = 0_usize;
+        let mut separator = None;
+        // Digits since the last separator, and how many make a full group.
+        let mut run = 0_usize;
+        let mut group = None;
+        for (position, &byte) in text.iter().enumerate() {
+            if let Some(value) = hexadecimal(byte) {
+                let Some(octet) = octets.get_mut(digits / 2) else {
+                    return Err(MacError::Digits(count_digits(text)));
+                };
+                *octet = *octet << 4 | value;
+                digits += 1;
+                run += 1;
+            } else if matches!(byte, b':' | b'-' | b'.') {
+                if *separator.get_or_insert(byte) != byte || *group.get_or_insert(run) != run {
+                    return Err(MacError::Separators);
+                }
+                run = 0;
+            } else {
+                return Err(MacError::Character(position));
+            }
+        }
+        if digits != 12 {
+            return Err(MacError::Digits(digits));
+        }
+        match group {
+            None => Ok(Self(octets)),
+            Some(2 | 4 | 6) if group == Some(run) => Ok(Self(octets)),
+            Some(_) => Err(MacError::Separators),
+        }
+    }
+}
+
+fn hexadecimal(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn count_digits(text: &[u8]) -> usize {
+    text.iter().filter(|byte| byte.is_ascii_hexdigit()).count()
+}
+
+impl FromStr for MacAddress {
+    type Err = MacError;
+
+    fn from_str(text: &str) -> Result<Self, MacError> {
+        Self::parse(text.as_bytes())
+    }
+}
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, f] = self.0;
+        write!(formatter, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+    }
+}
+
+impl fmt::Debug for MacAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Result<&str, MacError>) {
+        let read = text.parse::<MacAddress>().map(|mac| mac.to_string());
+        assert_eq!(read, expected.map(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn every_spelling_is_one_address() {
+        for text in [
+            "00:50:56:A4:89:5A",
+            "00-50-56-a4-89-5a",
+            "0050.56a4.895a",
+            "0050:56a4:895a",
+            "005056-a4895a",
+            "005056A4895A",
+        ] {
+            check(text, Ok("00:50:56:a4:89:5a"));
+        }
+    }
+
+    #[test]
+    fn malformed_addresses_say_why() {
+        check("", Err(MacError::Digits(0)));
+        check("005056A4895", Err(MacError::Digits(11)));
+        check("005056A4895A0", Err(MacError::Digits(13)));
+        check("00:50:56:A4:89:5G", Err(MacError::Character(16)));
+        check("00:50:56:A4:89:5A ", Err(MacError::Character(17)));
+        check("00:50-56:A4:89:5A", Err(MacError::Separators));
+        check("0:050:56:A4:89:5A", Err(MacError::Separators));
+        check("005056A4895A:", Err(MacError::Separators));
+        check(":005056A4895A", Err(MacError::Separators));
+        check("005:056:A48:95A", Err(MacError::Separators));
+        check("00::5056A4895A", Err(MacError::Separators));
+        check("0050 56a4 895a", Err(MacError::Character(4)));
+    }
+
+    #[test]
+    fn randomised_addresses_are_flagged() {
+        for (text, expected) in [
+            ("00:50:56:a4:89:5a", false),
+            ("02:00:00:00:00:01", true),
+            ("da:a1:19:00:00:01", true),
+            ("01:00:5e:00:00:01", false),
+        ] {
+            let mac: MacAddress = text.parse().unwrap();
+            assert_eq!(mac.is_locally_administered(), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = MacAddress::parse(&bytes);
+        }
+
+        #[test]
+        fn what_is_printed_is_read_back(octets: [u8; 6]) {
+            let mac = MacAddress::new(octets);
+            prop_assert_eq!(mac.to_string().parse(), Ok(mac));
+        }
+    }
+}
