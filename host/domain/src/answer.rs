@@ -8,12 +8,44 @@ use crate::{Absence, Connection, Decision, Finding, Identifier, SourceReport, Ti
 /// What a client asks: may this endpoint use the port?
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Everything the client said about the endpoint.
-    pub identifiers: Vec<Identifier>,
+    identifiers: Arc<[Identifier]>,
+    connection: Arc<Connection>,
+    patience: Duration,
+}
+
+impl Question {
+    /// A question about the endpoint that all of `identifiers` name.
+    ///
+    /// They are put in order of trust, most trustworthy first. `patience` is
+    /// how long the client waits for an answer.
+    pub fn new(
+        mut identifiers: Vec<Identifier>,
+        connection: Arc<Connection>,
+        patience: Duration,
+    ) -> Self {
+        identifiers.sort_by(|one, other| (one.rank(), one).cmp(&(other.rank(), other)));
+        identifiers.dedup();
+        Self {
+            identifiers: identifiers.into(),
+            connection,
+            patience,
+        }
+    }
+
+    /// What the client said about the endpoint, most trustworthy first.
+    pub const fn identifiers(&self) -> &Arc<[Identifier]> {
+        &self.identifiers
+    }
+
     /// The connection that is being judged.
-    pub connection: Arc<Connection>,
+    pub const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// How long the client waits for an answer.
-    pub patience: Duration,
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
 }
 
 /// Why no decision could be made. Neither a "no" nor an "unknown device".

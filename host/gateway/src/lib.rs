@@ -1,1 +1,25 @@
-//! gateway
+//! The pipeline of one question: look-up, sources, policy chain, answer.
+//!
+//! A face hands over a [`Question`](portreeve_domain::Question). The gateway
+//! looks the endpoint up in the native cache, asks the sources for what is
+//! absent (one flight per endpoint, within the client's patience), lets the
+//! policy chain decide and remembers the decision by the facts it rests on.
+//!
+//! It knows no protocol: faces translate. It knows no WebAssembly either, but
+//! for [`plugin`], which makes loaded plugins usable as a [`Source`] or an
+//! [`Evaluator`].
+
+mod chain;
+mod gateway;
+mod metrics;
+mod observe;
+pub mod plugin;
+mod settings;
+mod source;
+
+pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
+pub use gateway::{Gateway, PartStatus, Status};
+pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
+pub use source::{
+    CheckFinding, CheckReport, CheckVerdict, Health, Lookup, Source, SourceError, SourceErrorKind,
+};

@@ -1,0 +1,52 @@
+//! What the operator decided about the pipeline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_cache::{CacheSettings, FreshnessRules};
+use portreeve_domain::Lists;
+
+use crate::{Evaluator, OnError, Source};
+
+/// One source, in the operator's order.
+#[derive(Debug)]
+pub struct SourceSettings {
+    /// Name of the connector instance.
+    pub name: Arc<str>,
+    /// How to ask it.
+    pub source: Arc<dyn Source>,
+    /// How long its records may be used.
+    pub freshness: FreshnessRules,
+    /// How long one call may take, also when no client waits any more.
+    pub timeout: Duration,
+}
+
+/// One policy of the chain, in order.
+#[derive(Debug)]
+pub struct PolicySettings {
+    /// Name of the policy instance.
+    pub name: Arc<str>,
+    /// How to ask it.
+    pub evaluator: Arc<dyn Evaluator>,
+    /// What its failure means.
+    pub on_error: OnError,
+}
+
+/// Everything the pipeline is built from.
+#[derive(Debug)]
+pub struct GatewaySettings {
+    /// The sources, most trusted first.
+    pub sources: Vec<SourceSettings>,
+    /// The policies, asked in order until one decides.
+    pub chain: Vec<PolicySettings>,
+    /// The operator's lists.
+    pub lists: Lists,
+    /// Bounds of the native cache.
+    pub cache: CacheSettings,
+    /// How long a decision is reused when the policy does not say.
+    pub verdict_ttl: Duration,
+    /// When a client should ask again after "cannot tell".
+    pub retry_after: Duration,
+    /// How many calls to sources may be on the way at once.
+    pub max_flights: usize,
+}

@@ -1,0 +1,138 @@
+//! What the pipeline needs of a connector instance.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use portreeve_domain::{Device, Identifier};
+
+/// One configured tenant of a device-management system.
+pub trait Source: Send + Sync + fmt::Debug {
+    /// Asks for one endpoint by everything that is known about it, most
+    /// trustworthy identifier first. Ends by `deadline`.
+    fn find<'a>(
+        &'a self,
+        identifiers: &'a [Identifier],
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Lookup, SourceError>>;
+
+    /// Talks to the source, past every cache, and says what works and what does
+    /// not. Ends by `deadline`.
+    fn check(&self, deadline: Instant) -> BoxFuture<'_, CheckReport>;
+
+    /// Whether it is in use, for status pages: `ok`, or what is wrong.
+    fn health(&self) -> Health;
+}
+
+/// A source's answer for one endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// One device matches.
+    Found(Box<Device>),
+    /// The source does not know it. A fact, not a failure.
+    Unknown,
+    /// Several devices match.
+    Ambiguous,
+}
+
+/// The source could not be asked; nothing is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    /// What an administrator, or the pipeline, can do about it.
+    pub kind: SourceErrorKind,
+    /// Text for an administrator. Never a secret.
+    pub message: String,
+    /// How long the source asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// Classes of failure, also used as metric labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SourceErrorKind {
+    /// The settings or the credential are at fault: asking again will not help.
+    Misconfigured,
+    /// The source asked to slow down.
+    RateLimited,
+    /// The source or the way to it failed: asking again may help.
+    Unavailable,
+    /// The answer did not come in time.
+    Timeout,
+    /// The source answered something that the connector does not understand.
+    BadResponse,
+    /// The connector itself broke or was cut off.
+    PluginFault,
+}
+
+impl SourceErrorKind {
+    /// The word for it in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Misconfigured => "misconfigured",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::BadResponse => "bad-response",
+            Self::PluginFault => "plugin-fault",
+        }
+    }
+}
+
+/// Whether one part of the gateway is in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// In use.
+    Ok,
+    /// Not usable just now; why.
+    Failing(String),
+}
+
+/// What checking a source came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// One line for each probed condition, in the order probed.
+    pub findings: Vec<CheckFinding>,
+}
+
+impl CheckReport {
+    /// The worst of all findings; a report without findings failed.
+    pub fn verdict(&self) -> CheckVerdict {
+        let verdicts = self.findings.iter().map(|finding| finding.verdict);
+        verdicts.max().unwrap_or(CheckVerdict::Failed)
+    }
+}
+
+/// How one probe went, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckVerdict {
+    /// In order.
+    Passed,
+    /// Usable, but something is missing.
+    Degraded,
+    /// Not usable.
+    Failed,
+}
+
+impl CheckVerdict {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One probed condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckFinding {
+    /// What was probed, e.g. `token`.
+    pub subject: String,
+    /// How it went.
+    pub verdict: CheckVerdict,
+    /// What was seen.
+    pub message: String,
+    /// What an administrator can do about it.
+    pub hint: Option<String>,
+}
