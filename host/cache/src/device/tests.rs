@@ -1,0 +1,340 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+
+use portreeve_domain::{Compliance, ComplianceState, MacAddress};
+use proptest::prelude::*;
+
+use super::*;
+
+const SOURCE: SourceId = SourceId(0);
+const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
+const OTHER_GUID: &str = "11111111-cec9-4dd8-9dd6-74903695a62b";
+const MAC: &str = "00:50:56:a4:89:5a";
+const OTHER_MAC: &str = "00:50:56:a4:89:5b";
+
+fn cache() -> DeviceCache {
+    DeviceCache::new(CacheSettings::default())
+}
+
+fn ids(texts: &[&str]) -> Vec<Identifier> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn device(key: &str, texts: &[&str]) -> Device {
+    Device {
+        key: key.to_owned(),
+        ids: ids(texts),
+        ..Device::default()
+    }
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// What a look-up says, in one word: a record's key, or how there is none.
+fn word(remembered: &Remembered) -> String {
+    match remembered {
+        Remembered::Found(record) => record.device().key.clone(),
+        Remembered::Unknown { fetched_at } => format!("unknown at {}", fetched_at.as_millis()),
+        Remembered::Ambiguous => "ambiguous".to_owned(),
+        Remembered::Absent => "absent".to_owned(),
+    }
+}
+
+#[track_caller]
+fn check(cache: &DeviceCache, asked: &[&str], expected: &str) {
+    assert_eq!(
+        word(&cache.find(SOURCE, &ids(asked))),
+        expected,
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn any_identifier_finds_the_record() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID, MAC, "serial:x"]), at(1));
+    for asked in [GUID, MAC, "serial:x", "0050.56A4.895A"] {
+        check(&cache, &[asked], "a");
+    }
+    check(&cache, &["serial:y"], "absent");
+    check(&cache, &[], "absent");
+    let elsewhere = cache.find(SourceId(1), &ids(&[MAC]));
+    assert_eq!(word(&elsewhere), "absent");
+}
+
+#[test]
+fn the_better_identifier_decides() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID]), at(1));
+    cache.insert(SOURCE, device("b", &[MAC, "hostname:b"]), at(1));
+    cache.insert(SOURCE, device("c", &[OTHER_MAC]), at(1));
+    check(&cache, &[GUID, MAC], "a");
+    check(&cache, &[MAC, GUID], "a");
+    check(&cache, &[OTHER_MAC, "hostname:b"], "c");
+    check(&cache, &[MAC, OTHER_MAC], "ambiguous");
+    check(&cache, &[MAC, OTHER_MAC, GUID], "a");
+    // The GUID is not known, and nothing says that it is not this device's.
+    check(&cache, &[OTHER_GUID, MAC], "b");
+}
+
+#[test]
+fn a_shared_docking_station_does_not_lend_its_verdict() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID, "serial:a", MAC]), at(1));
+    check(&cache, &[OTHER_GUID, MAC], "absent");
+    check(&cache, &["serial:b", MAC], "absent");
+    check(&cache, &["serial:a", MAC], "a");
+    // A device has several addresses and may have two IMEIs.
+    check(&cache, &[OTHER_MAC, MAC], "a");
+    check(&cache, &["imei:352099001761481", MAC], "a");
+}
+
+#[test]
+fn the_last_answer_wins() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID, MAC]), at(1));
+    cache.insert(SOURCE, device("b", &[MAC]), at(2));
+    check(&cache, &[MAC], "b");
+    check(&cache, &[GUID], "a");
+    // What moved away does not go when its former owner does.
+    assert!(cache.remove(SOURCE, "a"));
+    check(&cache, &[MAC], "b");
+    check(&cache, &[GUID], "absent");
+    assert!(!cache.remove(SOURCE, "a"));
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn identifiers_that_were_lost_are_forgotten() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID, MAC]), at(1));
+    cache.insert(SOURCE, device("a", &[GUID, OTHER_MAC]), at(2));
+    check(&cache, &[MAC], "absent");
+    check(&cache, &[OTHER_MAC], "a");
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn equal_content_keeps_its_generation() {
+    let cache = cache();
+    let first = cache.insert(SOURCE, device("a", &[MAC]), at(1));
+    let second = cache.insert(SOURCE, device("a", &[MAC]), at(2));
+    assert!(Arc::ptr_eq(first.device(), second.device()));
+    assert_eq!(first.generation(), second.generation());
+    assert_eq!(second.fetched_at(), at(2));
+    let changed = Device {
+        compliance: Compliance {
+            state: ComplianceState::Compliant,
+            ..Compliance::default()
+        },
+        ..device("a", &[MAC])
+    };
+    let third = cache.insert(SOURCE, changed, at(3));
+    assert_ne!(second.generation(), third.generation());
+    assert_eq!(second.identity(), third.identity());
+}
+
+#[test]
+fn unknown_is_remembered_until_somebody_knows_it() {
+    let cache = cache();
+    cache.insert_unknown(SOURCE, &ids(&[MAC]), at(5));
+    cache.insert_unknown(SOURCE, &ids(&[GUID]), at(3));
+    check(&cache, &[MAC], "unknown at 5");
+    check(&cache, &[MAC, GUID], "unknown at 3");
+    check(&cache, &[MAC, OTHER_MAC], "absent");
+    cache.insert(SOURCE, device("a", &[MAC]), at(6));
+    check(&cache, &[GUID, MAC], "a");
+    cache.remove(SOURCE, "a");
+    check(&cache, &[MAC], "absent");
+}
+
+#[test]
+fn a_record_goes_when_its_source_knows_it_no_more() {
+    let cache = cache();
+    cache.insert(SOURCE, device("a", &[GUID, MAC]), at(1));
+    cache.insert(SOURCE, device("b", &[OTHER_MAC]), at(1));
+    cache.insert_unknown(SOURCE, &ids(&[GUID, MAC]), at(2));
+    check(&cache, &[MAC], "unknown at 2");
+    check(&cache, &[OTHER_MAC], "b");
+    assert_eq!(cache.len(), 1);
+}
+
+fn random_device(number: u64) -> Device {
+    let octets = number.to_be_bytes();
+    let mac = MacAddress::new(octets[2..].try_into().unwrap());
+    Device {
+        key: format!("key-{number}"),
+        ids: vec![Identifier::Mac(mac)],
+        ..Device::default()
+    }
+}
+
+#[test]
+fn a_storm_stays_within_the_bounds() {
+    let settings = CacheSettings {
+        max_devices: 500,
+        max_bytes: 200 * record::estimate(&random_device(1)),
+        max_unknown: 64,
+        max_verdicts: 0,
+    };
+    let hasher = RandomState::new();
+    for max_bytes in [usize::MAX, settings.max_bytes] {
+        let cache = DeviceCache::new(CacheSettings {
+            max_bytes,
+            ..settings
+        });
+        for number in 0_u64..20_000 {
+            let device = random_device(hasher.hash_one(number) >> 16);
+            let stranger = random_device(hasher.hash_one((number, 0)) >> 16);
+            cache.insert_unknown(SOURCE, &stranger.ids, at(number));
+            cache.insert(SOURCE, device.clone(), at(number));
+            assert!(matches!(
+                cache.find(SOURCE, &device.ids),
+                Remembered::Found(_)
+            ));
+            let statistics = cache.statistics();
+            assert!(statistics.devices <= settings.max_devices);
+            assert!(statistics.bytes <= max_bytes);
+            assert!(statistics.unknown <= settings.max_unknown);
+        }
+        let statistics = cache.statistics();
+        assert!(statistics.devices > 190, "{statistics:?}");
+        assert_eq!(statistics.evictions + statistics.devices as u64, 20_000);
+        // Nothing of what left is still in the index.
+        let found = (0_u64..20_000)
+            .map(|number| random_device(hasher.hash_one(number) >> 16))
+            .filter(|device| matches!(cache.find(SOURCE, &device.ids), Remembered::Found(_)))
+            .count();
+        assert_eq!(found, statistics.devices);
+    }
+}
+
+#[test]
+fn what_is_asked_for_survives_a_storm() {
+    let cache = DeviceCache::new(CacheSettings {
+        max_devices: 100,
+        ..CacheSettings::default()
+    });
+    cache.insert(SOURCE, device("a", &[GUID]), at(1));
+    for number in 0..10_000 {
+        cache.insert(SOURCE, random_device(number), at(2));
+        check(&cache, &[GUID], "a");
+    }
+}
+
+#[test]
+fn one_giant_does_not_drive_out_everyone() {
+    let cache = DeviceCache::new(CacheSettings {
+        max_bytes: 10_000,
+        ..CacheSettings::default()
+    });
+    cache.insert(SOURCE, device("a", &[GUID]), at(1));
+    cache.insert(SOURCE, device("b", &[MAC]), at(1));
+    let giant = Device {
+        name: Some("x".repeat(10_000)),
+        ..device("b", &[MAC])
+    };
+    let record = cache.insert(SOURCE, giant, at(2));
+    assert_eq!(record.device().key, "b");
+    check(&cache, &[GUID], "a");
+    // Nor is the old content of the giant still served.
+    check(&cache, &[MAC], "absent");
+    assert_eq!(cache.len(), 1);
+}
+
+#[test]
+fn readers_find_a_device_while_it_changes() {
+    let cache = cache();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    cache.insert(SOURCE, device("a", &[MAC, OTHER_MAC]), at(1));
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let asked = ids(&[OTHER_MAC, MAC]);
+            while !stop.load(Ordering::Relaxed) {
+                assert_eq!(word(&cache.find(SOURCE, &asked)), "a");
+            }
+        });
+        for number in 0..20_000 {
+            let changed = Device {
+                name: Some(number.to_string()),
+                ..device("a", &[MAC, OTHER_MAC])
+            };
+            cache.insert(SOURCE, changed, at(number));
+            cache.insert(SOURCE, random_device(number), at(number));
+        }
+        stop.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
+    });
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u8, BTreeSet<u8>, u8),
+    Unknown(BTreeSet<u8>),
+    Remove(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let names = || proptest::collection::btree_set(0_u8..12, 1..4);
+    prop_oneof![
+        4 => (0_u8..6, names(), 0_u8..3).prop_map(|(key, names, content)| Step::Insert(key, names, content)),
+        1 => names().prop_map(Step::Unknown),
+        1 => (0_u8..6).prop_map(Step::Remove),
+    ]
+}
+
+fn name(number: u8) -> Identifier {
+    Identifier::of_kind("x-name", &number.to_string()).unwrap()
+}
+
+proptest! {
+    /// The same as two plain maps: who has a name, and which names a record has.
+    #[test]
+    fn it_is_what_was_said_last(steps in proptest::collection::vec(step(), 0..60)) {
+        let cache = cache();
+        let mut owner: BTreeMap<u8, u8> = BTreeMap::new();
+        let mut records: BTreeSet<u8> = BTreeSet::new();
+        let mut unknown: BTreeSet<u8> = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Insert(key, names, content) => {
+                    let device = Device {
+                        key: key.to_string(),
+                        ids: names.iter().copied().map(name).collect(),
+                        name: Some(content.to_string()),
+                        ..Device::default()
+                    };
+                    cache.insert(SOURCE, device, at(1));
+                    owner.retain(|_, owner| *owner != key);
+                    owner.extend(names.iter().map(|name| (*name, key)));
+                    unknown.retain(|name| !names.contains(name));
+                    records.insert(key);
+                }
+                Step::Unknown(names) => {
+                    let asked: Vec<_> = names.iter().copied().map(name).collect();
+                    cache.insert_unknown(SOURCE, &asked, at(1));
+                    for gone in names.iter().filter_map(|name| owner.get(name).copied()).collect::<Vec<_>>() {
+                        owner.retain(|_, owner| *owner != gone);
+                        records.remove(&gone);
+                    }
+                    unknown.extend(names);
+                }
+                Step::Remove(key) => {
+                    prop_assert_eq!(cache.remove(SOURCE, &key.to_string()), records.remove(&key));
+                    owner.retain(|_, owner| *owner != key);
+                }
+            }
+            prop_assert_eq!(cache.len(), records.len());
+            for number in 0..12 {
+                let expected = match owner.get(&number) {
+                    Some(key) => key.to_string(),
+                    None if unknown.contains(&number) => "unknown at 1".to_owned(),
+                    None => "absent".to_owned(),
+                };
+                prop_assert_eq!(word(&cache.find(SOURCE, &[name(number)])), expected);
+            }
+        }
+    }
+}
