@@ -10,12 +10,17 @@
 //! [`Evaluator`].
 
 mod chain;
+mod conflict;
+mod decide;
+mod fetch;
 mod gateway;
 mod metrics;
-mod observe;
 pub mod plugin;
+mod recall;
 mod settings;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use gateway::{Gateway, PartStatus, Status};

@@ -1,0 +1,240 @@
+//! One source behind the cache: remembered, asked once for many, refreshed
+//! behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use portreeve_cache::{
+    Boarding, DeviceCache, Flights, FlightsFull, Freshness, Remembered, Seat, SourceId,
+};
+use portreeve_domain::{Identifier, Timestamp};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::conflict::is_another;
+use crate::metrics::Metrics;
+use crate::recall::Sighting;
+use crate::source::SourceErrorKind;
+use crate::{CheckReport, Health, Lookup, SourceError, SourceSettings};
+
+/// After a failed refresh the stale record serves for this long before the
+/// source is bothered again, so that a source that is down is not asked once
+/// for every question.
+const REFRESH_PAUSE: Duration = Duration::from_secs(2);
+
+/// A source may ask to be left alone for long; it is asked again after this.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// One source and what is remembered of it.
+#[derive(Debug)]
+pub(crate) struct Fetcher {
+    id: SourceId,
+    settings: SourceSettings,
+    devices: Arc<DeviceCache>,
+    flights: Flights<Arc<[Identifier]>, Sighting>,
+    tasks: TaskTracker,
+    /// How many calls may be on the way at once, over all sources.
+    permits: Arc<Semaphore>,
+    /// Milliseconds since the epoch before which nothing is refreshed behind.
+    refresh_after: AtomicU64,
+    /// Milliseconds since the epoch before which the source asked to be left
+    /// alone.
+    resume_at: AtomicU64,
+    metrics: Metrics,
+}
+
+impl Fetcher {
+    pub(crate) fn new(
+        index: usize,
+        settings: SourceSettings,
+        devices: Arc<DeviceCache>,
+        tasks: TaskTracker,
+        permits: Arc<Semaphore>,
+        max_flights: usize,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            id: SourceId(u16::try_from(index).unwrap_or(u16::MAX)),
+            settings,
+            devices,
+            flights: Flights::new(max_flights),
+            tasks,
+            permits,
+            refresh_after: AtomicU64::new(0),
+            resume_at: AtomicU64::new(0),
+            metrics,
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.settings.source.health()
+    }
+
+    pub(crate) async fn check(&self, deadline: Instant) -> CheckReport {
+        self.settings.source.check(deadline).await
+    }
+
+    /// What memory says.
+    pub(crate) fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Sighting {
+        let rules = &self.settings.freshness;
+        match self.devices.find(self.id, identifiers) {
+            Remembered::Found(record) => match rules.of(&record, now) {
+                Freshness::Fresh => Sighting::Found {
+                    record,
+                    stale: false,
+                },
+                Freshness::Stale => Sighting::Found {
+                    record,
+                    stale: true,
+                },
+                Freshness::Expired => Sighting::Absent,
+            },
+            Remembered::Unknown { fetched_at } if rules.repeats_unknown(fetched_at, now) => {
+                Sighting::Unknown
+            }
+            // Memory can mix up what the source would not: let it say so itself.
+            Remembered::Unknown { .. } | Remembered::Ambiguous | Remembered::Absent => {
+                Sighting::Absent
+            }
+        }
+    }
+
+    /// Asks the source, or joins those who are asking it already, until
+    /// `deadline`. The call itself goes on to its own end.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        identifiers: &Arc<[Identifier]>,
+        deadline: Instant,
+    ) -> Sighting {
+        let failed = |detail: &str| Sighting::Failed {
+            detail: detail.into(),
+        };
+        let seat = match self.depart(identifiers) {
+            Ok(seat) => seat,
+            Err(full) => return failed(&full.to_string()),
+        };
+        match tokio::time::timeout_at(deadline.into(), seat.wait()).await {
+            Ok(Ok(sighting)) => sighting,
+            Ok(Err(lost)) => failed(&lost.to_string()),
+            Err(_) => failed("no answer within the client's patience; the look-up goes on"),
+        }
+    }
+
+    /// Asks the source behind, unless it failed a moment ago.
+    pub(crate) fn refresh(self: &Arc<Self>, identifiers: &Arc<[Identifier]>) {
+        let now = Timestamp::now().as_millis();
+        if now >= self.refresh_after.load(Ordering::Relaxed) {
+            // Whoever is on the way already will bring the record.
+            let _ = self.depart(identifiers);
+        }
+    }
+
+    /// Joins the flight for these identifiers, starting it if there is none.
+    fn depart(
+        self: &Arc<Self>,
+        identifiers: &Arc<[Identifier]>,
+    ) -> Result<Seat<Sighting>, FlightsFull> {
+        let Boarding { seat, pilot } = self.flights.board(Arc::clone(identifiers))?;
+        if let Some(pilot) = pilot {
+            let fetcher = Arc::clone(self);
+            self.tasks.spawn(async move {
+                let sighting = fetcher.fetch(pilot.key()).await;
+                pilot.land(sighting);
+            });
+        }
+        Ok(seat)
+    }
+
+    /// One call to the source, its result put into memory.
+    async fn fetch(&self, identifiers: &[Identifier]) -> Sighting {
+        let started = Instant::now();
+        let result = self
+            .call(identifiers, started + self.settings.timeout)
+            .await;
+        let now = Timestamp::now();
+        let (word, sighting) = match result {
+            Ok(Lookup::Found(device)) => {
+                let another = is_another(&device, identifiers);
+                let record = self.devices.insert(self.id, *device, now);
+                if another {
+                    ("ambiguous", Sighting::Ambiguous)
+                } else {
+                    (
+                        "found",
+                        Sighting::Found {
+                            record,
+                            stale: false,
+                        },
+                    )
+                }
+            }
+            Ok(Lookup::Unknown) => {
+                self.devices.insert_unknown(self.id, identifiers, now);
+                ("unknown-device", Sighting::Unknown)
+            }
+            Ok(Lookup::Ambiguous) => ("ambiguous", Sighting::Ambiguous),
+            Err(error) => (error.kind.as_str(), self.failed(error, now)),
+        };
+        self.metrics
+            .source
+            .with_label_values(&[&*self.settings.name, word])
+            .observe(started.elapsed().as_secs_f64());
+        sighting
+    }
+
+    async fn call(
+        &self,
+        identifiers: &[Identifier],
+        deadline: Instant,
+    ) -> Result<Lookup, SourceError> {
+        let late = |_| SourceError {
+            kind: SourceErrorKind::Timeout,
+            message: format!("no answer within {} ms", self.settings.timeout.as_millis()),
+            retry_after: None,
+        };
+        let now = Timestamp::now().as_millis();
+        let resume_at = self.resume_at.load(Ordering::Relaxed);
+        if now < resume_at {
+            return Err(SourceError {
+                kind: SourceErrorKind::RateLimited,
+                message: format!(
+                    "the source asked to be left alone for {} ms more",
+                    resume_at - now
+                ),
+                retry_after: Some(Duration::from_millis(resume_at - now)),
+            });
+        }
+        let call = async {
+            // Closing is never done, so a permit always comes.
+            let _permit = self.permits.acquire().await;
+            self.settings.source.find(identifiers, deadline).await
+        };
+        tokio::time::timeout_at(deadline.into(), call)
+            .await
+            .map_err(late)?
+    }
+
+    fn failed(&self, error: SourceError, now: Timestamp) -> Sighting {
+        tracing::warn!(
+            source = &*self.settings.name,
+            kind = error.kind.as_str(),
+            error = &*error.message,
+            "look-up failed"
+        );
+        let pause = now.plus(REFRESH_PAUSE).as_millis();
+        self.refresh_after.store(pause, Ordering::Relaxed);
+        if let Some(wait) = error.retry_after {
+            let wait = wait.min(LONGEST_PAUSE);
+            self.resume_at
+                .fetch_max(now.plus(wait).as_millis(), Ordering::Relaxed);
+        }
+        Sighting::Failed {
+            detail: error.message.into(),
+        }
+    }
+}

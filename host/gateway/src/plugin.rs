@@ -1,0 +1,1 @@
+//! Loaded plugins as sources and evaluators.

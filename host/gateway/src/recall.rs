@@ -1,0 +1,115 @@
+//! What memory knows about an endpoint, source by source.
+
+use std::sync::Arc;
+
+use portreeve_cache::Record;
+use portreeve_domain::{Absence, Finding, SourceOutcome, SourceReport};
+
+use crate::conflict::contradict;
+
+/// One source's part in an answer.
+#[derive(Clone, Debug)]
+pub(crate) enum Sighting {
+    /// It knows the device.
+    Found {
+        /// The record.
+        record: Arc<Record>,
+        /// Older than its time to live.
+        stale: bool,
+    },
+    /// It does not know the device.
+    Unknown,
+    /// Several of its devices match.
+    Ambiguous,
+    /// It could not be asked.
+    Failed {
+        /// Text for an administrator.
+        detail: Arc<str>,
+    },
+    /// Nothing usable is in memory; it has to be asked.
+    Absent,
+}
+
+impl Sighting {
+    /// Whether a source further down the operator's order need not be asked.
+    pub(crate) const fn settles(&self) -> bool {
+        matches!(self, Self::Found { .. } | Self::Ambiguous)
+    }
+
+    fn report(&self, name: &Arc<str>) -> SourceReport {
+        let (outcome, fetched_at, stale, detail) = match self {
+            Self::Found { record, stale } => (
+                SourceOutcome::Found,
+                Some(record.fetched_at()),
+                *stale,
+                None,
+            ),
+            Self::Unknown => (SourceOutcome::UnknownDevice, None, false, None),
+            Self::Ambiguous => (SourceOutcome::Ambiguous, None, false, None),
+            Self::Failed { detail } => {
+                (SourceOutcome::Failed, None, false, Some(Arc::clone(detail)))
+            }
+            Self::Absent => (SourceOutcome::Skipped, None, false, None),
+        };
+        SourceReport {
+            name: Arc::clone(name),
+            outcome,
+            fetched_at,
+            stale,
+            detail,
+        }
+    }
+}
+
+/// What all sources together come to.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    /// The record in use, from the first source in the operator's order.
+    pub(crate) record: Option<Arc<Record>>,
+    /// The same for a subject.
+    pub(crate) finding: Finding,
+    /// One report for each source.
+    pub(crate) sources: Vec<SourceReport>,
+}
+
+impl Picture {
+    /// Puts the sightings together, in the operator's order.
+    ///
+    /// INVARIANT: "unknown" needs every source's word. One that failed or was
+    /// not asked makes it "sources unavailable".
+    pub(crate) fn of<'a>(
+        sightings: impl Iterator<Item = (&'a Arc<str>, &'a Sighting)> + Clone,
+    ) -> Self {
+        let mut used: Option<Arc<Record>> = None;
+        let mut ambiguous = false;
+        let mut everyone_answered = true;
+        for (_, sighting) in sightings.clone() {
+            match (sighting, &used) {
+                (Sighting::Found { record, .. }, None) if !ambiguous => {
+                    used = Some(Arc::clone(record));
+                }
+                (Sighting::Found { record, .. }, Some(first)) => {
+                    ambiguous |= contradict(first.device(), record.device());
+                }
+                (Sighting::Ambiguous, None) => ambiguous = true,
+                (Sighting::Failed { .. } | Sighting::Absent, _) => everyone_answered = false,
+                _ => {}
+            }
+        }
+        let sources = sightings
+            .map(|(name, sighting)| sighting.report(name))
+            .collect();
+        let finding = match &used {
+            _ if ambiguous => Finding::Absent(Absence::Ambiguous),
+            Some(record) => Finding::Device(Arc::clone(record.device())),
+            None if everyone_answered => Finding::Absent(Absence::UnknownDevice),
+            None => Finding::Absent(Absence::SourcesUnavailable),
+        };
+        let record = used.filter(|_| !ambiguous);
+        Self {
+            record,
+            finding,
+            sources,
+        }
+    }
+}
