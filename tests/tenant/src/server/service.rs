@@ -1,0 +1,370 @@
+//! One request: read it, count it, plan its fault, answer it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use parking_lot::RwLock;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::target::Target;
+use crate::clock::Clock;
+use crate::compliance::ComplianceService;
+use crate::entra::{Denied, Entra, Failure, Resource, TokenRequest};
+use crate::fault::{Body, Dropped, Fault, Faults, HANG_LIMIT, RetryAfter, Step, spoil, whole};
+use crate::graph::{self, Endpoints};
+use crate::tenant::Moved;
+
+const MAX_BODY: usize = 64 * 1024;
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What an address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Whether Entra and Graph are answered here.
+    pub(crate) cloud: bool,
+    /// The scale unit whose compliance service is answered here.
+    pub(crate) unit: Option<usize>,
+}
+
+/// A scale unit: a place where the compliance service of the tenant lives or has lived.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    pub(crate) origin: String,
+    /// How it answers since the tenant moved away; `None` while the tenant is here.
+    pub(crate) moved: Option<Moved>,
+}
+
+/// Everything behind the sockets.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) clock: Clock,
+    pub(crate) entra: Entra,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) compliance: ComplianceService,
+    pub(crate) faults: Faults,
+    /// Entries on a page of the discovery; 0 for all on one.
+    pub(crate) page_size: AtomicUsize,
+    /// The address of Entra and Graph, and the same under the other names of the certificate.
+    pub(crate) origins: Vec<String>,
+    /// The scale units in the order of moves: the last one serves the tenant.
+    pub(crate) units: RwLock<Vec<Unit>>,
+}
+
+impl Service {
+    /// The address of Entra and Graph.
+    pub(crate) fn login(&self) -> &str {
+        self.origins.first().map_or("", String::as_str)
+    }
+
+    /// The address of the scale unit that serves the tenant now.
+    pub(crate) fn unit_origin(&self) -> String {
+        let units = self.units.read();
+        units
+            .last()
+            .map(|unit| unit.origin.clone())
+            .unwrap_or_default()
+    }
+
+    /// Answers one request that came in at `address`.
+    pub(crate) async fn answer(
+        &self,
+        address: Address,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Dropped> {
+        let (parts, body) = request.into_parts();
+        let body = match read(body).await {
+            Ok(body) => body,
+            Err(status) => return Ok(whole(plain(status, "the body could not be read"))),
+        };
+        let query = parts.uri.query().unwrap_or_default();
+        let served = |target: &Target| {
+            if target.on_scale_unit() {
+                address.unit.is_some()
+            } else {
+                address.cloud
+            }
+        };
+        let Some(target) = Target::of(parts.uri.path()).filter(served) else {
+            return Ok(whole(plain(StatusCode::NOT_FOUND, "there is nothing here")));
+        };
+        if parts.method != target.method() {
+            return Ok(whole(plain(StatusCode::METHOD_NOT_ALLOWED, "wrong method")));
+        }
+        let planned = self.faults.pass(&target.steps(query, &body));
+        tracing::debug!(?target, fault = ?planned, "request");
+        if let Some(answer) = self.moved(address, &target, &parts)? {
+            return Ok(whole(answer));
+        }
+        match planned {
+            None => Ok(whole(self.right(&target, &parts, &body, true))),
+            Some((_, Fault::Timeout)) => {
+                tokio::time::sleep(HANG_LIMIT).await;
+                Err(Dropped)
+            }
+            Some((_, Fault::Dropped)) => Err(Dropped),
+            Some((step, fault)) => {
+                if let Some(refusal) = self.refusal(step, &fault, &parts, &body) {
+                    return Ok(whole(refusal));
+                }
+                let with_roles = fault != Fault::MissingPermission;
+                let right = self.right(&target, &parts, &body, with_roles);
+                Ok(spoil(right, &fault))
+            }
+        }
+    }
+
+    /// How a scale unit answers that the tenant has left.
+    fn moved(
+        &self,
+        address: Address,
+        target: &Target,
+        parts: &Parts,
+    ) -> Result<Option<Response<Bytes>>, Dropped> {
+        if !target.on_scale_unit() {
+            return Ok(None);
+        }
+        let moved = address
+            .unit
+            .and_then(|unit| self.units.read().get(unit)?.moved);
+        Ok(match moved {
+            None => None,
+            Some(Moved::Refused) => return Err(Dropped),
+            Some(Moved::NotFound) => Some(plain(StatusCode::NOT_FOUND, "this tenant is not here")),
+            Some(Moved::Redirected) => {
+                let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                let mut answer = plain(StatusCode::MOVED_PERMANENTLY, "this tenant has moved");
+                let location = format!("{}{path}", self.unit_origin());
+                if let Ok(location) = HeaderValue::from_str(&location) {
+                    answer.headers_mut().insert(header::LOCATION, location);
+                }
+                Some(answer)
+            }
+        })
+    }
+
+    /// The right answer.
+    fn right(
+        &self,
+        target: &Target,
+        parts: &Parts,
+        body: &[u8],
+        with_roles: bool,
+    ) -> Response<Bytes> {
+        let query = parts.uri.query().unwrap_or_default();
+        let login = self.login();
+        match target {
+            Target::InstanceDiscovery => {
+                json_answer(StatusCode::OK, &self.entra.instance_discovery(login))
+            }
+            Target::Keys => json_answer(StatusCode::OK, &self.entra.keys()),
+            Target::OpenidConfiguration { tenant } => {
+                self.entra_answer(self.entra.openid_configuration(tenant, login), parts)
+            }
+            Target::Token { tenant, version } => {
+                let request = TokenRequest {
+                    tenant,
+                    version: *version,
+                    headers: &parts.headers,
+                    body,
+                };
+                let now = self.clock.now();
+                let token = self.entra.token(&request, &self.origins, now, with_roles);
+                self.entra_answer(token, parts)
+            }
+            Target::Discovery { intune } => self.discovery(*intune, query, parts),
+            Target::ServerInfo(api) => {
+                self.guarded(parts, || ComplianceService::server_info(*api, query))
+            }
+            Target::Devices(api) => self.guarded(parts, || {
+                self.compliance.devices(*api, query, self.clock.now_ms())
+            }),
+        }
+    }
+
+    fn entra_answer(&self, answer: Result<Value, Failure>, parts: &Parts) -> Response<Bytes> {
+        let mut response = match answer {
+            Ok(body) => json_answer(StatusCode::OK, &body),
+            Err(failure) => {
+                let body = failure.body(&correlation(parts), self.clock.now(), self.login());
+                json_answer(failure.status, &body)
+            }
+        };
+        let no_store = HeaderValue::from_static("no-store, no-cache");
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, no_store);
+        response
+    }
+
+    fn discovery(&self, intune: bool, query: &str, parts: &Parts) -> Response<Bytes> {
+        let now = self.clock.now();
+        if let Err(denied) = self.entra.authorize(&parts.headers, Resource::Graph, now) {
+            return self.denied(denied, Resource::Graph, parts);
+        }
+        if !intune {
+            let message = "Resource does not exist or one of its queried reference-property objects are not present.";
+            let body = graph::error(
+                "Request_ResourceNotFound",
+                message,
+                &correlation(parts),
+                now,
+            );
+            return json_answer(StatusCode::NOT_FOUND, &body);
+        }
+        let skip = url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "$skiptoken")
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(0);
+        let size = Some(self.page_size.load(Ordering::Relaxed)).filter(|size| *size > 0);
+        let page = self
+            .endpoints
+            .page(self.login(), &self.unit_origin(), size, skip);
+        json_answer(StatusCode::OK, &page)
+    }
+
+    /// Answers for the compliance service if the token is right.
+    fn guarded(
+        &self,
+        parts: &Parts,
+        answer: impl FnOnce() -> crate::compliance::Answer,
+    ) -> Response<Bytes> {
+        let now = self.clock.now();
+        if let Err(denied) = self.entra.authorize(&parts.headers, Resource::Intune, now) {
+            return self.denied(denied, Resource::Intune, parts);
+        }
+        match answer() {
+            Ok(xml) => response(StatusCode::OK, "application/xml; charset=utf-8", xml),
+            Err((status, text)) => plain(status, &text),
+        }
+    }
+
+    fn denied(&self, denied: Denied, resource: Resource, parts: &Parts) -> Response<Bytes> {
+        let (status, body) = graph::denied(denied, resource, &correlation(parts), self.clock.now());
+        let mut answer = json_answer(status, &body);
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            answer
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        answer
+    }
+
+    /// The answer of a fault that replaces the right one; `None` if it only spoils that.
+    fn refusal(
+        &self,
+        step: Step,
+        fault: &Fault,
+        parts: &Parts,
+        body: &[u8],
+    ) -> Option<Response<Bytes>> {
+        let now = self.clock.now();
+        let client = self
+            .entra
+            .applications
+            .read()
+            .keys()
+            .next()
+            .copied()
+            .unwrap_or_default();
+        let resource = match step {
+            Step::Discovery => Resource::Graph,
+            _ => Resource::Intune,
+        };
+        let (status, retry_after) = match fault {
+            Fault::TooManyRequests { retry_after } => (StatusCode::TOO_MANY_REQUESTS, *retry_after),
+            Fault::Unavailable { retry_after } => (StatusCode::SERVICE_UNAVAILABLE, *retry_after),
+            Fault::InternalError => (StatusCode::INTERNAL_SERVER_ERROR, RetryAfter::Absent),
+            Fault::Unauthorized if step.is_token() => {
+                return Some(self.entra_answer(Err(Failure::wrong_secret(client)), parts));
+            }
+            Fault::ExpiredSecret if step.is_token() => {
+                return Some(self.entra_answer(Err(Failure::expired_secret(client)), parts));
+            }
+            Fault::Unauthorized | Fault::ExpiredSecret => {
+                let reason = "Lifetime validation failed, the token is expired.";
+                return Some(self.denied(Denied::Invalid(reason), resource, parts));
+            }
+            Fault::MissingPermission if !step.is_token() => {
+                return Some(self.denied(Denied::Role, resource, parts));
+            }
+            Fault::EchoCredential => {
+                let sent = parts.headers.get(header::AUTHORIZATION);
+                let sent = sent
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default();
+                let body = String::from_utf8_lossy(body);
+                let body = json!({ "received": { "authorization": sent, "body": body } });
+                return Some(json_answer(StatusCode::OK, &body));
+            }
+            _ => return None,
+        };
+        let mut answer = match step {
+            Step::Discovery => {
+                let code = if status == StatusCode::TOO_MANY_REQUESTS {
+                    "TooManyRequests"
+                } else {
+                    "ServiceUnavailable"
+                };
+                let body =
+                    graph::error(code, "Please retry again later.", &correlation(parts), now);
+                json_answer(status, &body)
+            }
+            _ if step.is_token() => {
+                let failure = match status {
+                    StatusCode::TOO_MANY_REQUESTS => Failure::throttled(),
+                    status => Failure::unavailable(status),
+                };
+                self.entra_answer(Err(failure), parts)
+            }
+            _ => plain(status, "the service is unavailable"),
+        };
+        let header = retry_after.header(now);
+        if let Some(value) = header.and_then(|text| HeaderValue::from_str(&text).ok()) {
+            answer.headers_mut().insert(header::RETRY_AFTER, value);
+        }
+        Some(answer)
+    }
+}
+
+/// Reads a body within its bound and deadline.
+async fn read(body: Incoming) -> Result<Bytes, StatusCode> {
+    let whole = Limited::new(body, MAX_BODY).collect();
+    match tokio::time::timeout(BODY_DEADLINE, whole).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// The request id that the client chose, or a new one.
+fn correlation(parts: &Parts) -> String {
+    parts
+        .headers
+        .get("client-request-id")
+        .and_then(|value| value.to_str().ok())
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+fn json_answer(status: StatusCode, body: &Value) -> Response<Bytes> {
+    response(status, "application/json; charset=utf-8", body.to_string())
+}
+
+fn plain(status: StatusCode, text: &str) -> Response<Bytes> {
+    response(status, "text/plain; charset=utf-8", text.to_owned())
+}
+
+fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

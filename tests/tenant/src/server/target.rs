@@ -1,0 +1,193 @@
+//! What a request is for. Paths are read as tolerantly as the real services read them: doubled
+//! and trailing slashes, percent-encoding and case do not matter.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::compliance::Api;
+use crate::entra::{Version, asked_resource};
+use crate::fault::Step;
+use crate::graph::INTUNE;
+
+/// One of the things that the tenant answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    InstanceDiscovery,
+    OpenidConfiguration {
+        tenant: String,
+    },
+    Keys,
+    Token {
+        tenant: String,
+        version: Version,
+    },
+    /// The endpoints of a service principal; of another one than Intune when `intune` is false.
+    Discovery {
+        intune: bool,
+    },
+    ServerInfo(Api),
+    Devices(Api),
+}
+
+const CRS: [&str; 4] = [
+    "trafficgateway",
+    "trafficroutingservice",
+    "resourceaccess",
+    "complianceretrievalservice",
+];
+
+impl Target {
+    /// Reads the path of a URL.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let path = percent_decode_str(path)
+            .decode_utf8_lossy()
+            .to_ascii_lowercase();
+        let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if let Some(rest) = segments.strip_prefix(&CRS) {
+            return match rest {
+                ["cisco", "devices"] => Some(Self::Devices(Api::V3)),
+                ["ciscoise", "mdminfo"] => Some(Self::ServerInfo(Api::V3)),
+                _ => None,
+            };
+        }
+        Some(match segments.as_slice() {
+            ["common", "discovery", "instance"] => Self::InstanceDiscovery,
+            [tenant, ".well-known", "openid-configuration"]
+            | [tenant, "v2.0", ".well-known", "openid-configuration"] => {
+                Self::OpenidConfiguration {
+                    tenant: (*tenant).to_owned(),
+                }
+            }
+            [_, "discovery", "v2.0", "keys"] => Self::Keys,
+            [tenant, "oauth2", "token"] => Self::Token {
+                tenant: (*tenant).to_owned(),
+                version: Version::V1,
+            },
+            [tenant, "oauth2", "v2.0", "token"] => Self::Token {
+                tenant: (*tenant).to_owned(),
+                version: Version::V2,
+            },
+            ["v1.0", "serviceprincipals", id, "endpoints"] => Self::Discovery {
+                intune: id.strip_prefix("appid=")? == INTUNE,
+            },
+            ["v1.0", principal, "endpoints"] => Self::Discovery {
+                intune: principal
+                    .strip_prefix("serviceprincipals(appid='")?
+                    .strip_suffix("')")?
+                    == INTUNE,
+            },
+            ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
+            [
+                "statelessnacservice",
+                "ciscodeviceinfo",
+                "mdm",
+                "api",
+                "devices",
+            ] => Self::Devices(Api::V2),
+            _ => return None,
+        })
+    }
+
+    /// The one method it is asked with.
+    pub(crate) fn method(&self) -> Method {
+        match self {
+            Self::Token { .. } => Method::POST,
+            _ => Method::GET,
+        }
+    }
+
+    /// The steps that such a request passes.
+    pub(crate) fn steps(&self, query: &str, body: &[u8]) -> Vec<Step> {
+        match self {
+            Self::InstanceDiscovery => vec![Step::InstanceDiscovery],
+            Self::OpenidConfiguration { .. } | Self::Keys => vec![Step::OpenidConfiguration],
+            Self::Token { version, .. } => std::iter::once(Step::Token)
+                .chain(asked_resource(*version, body).map(Step::token_for))
+                .collect(),
+            Self::Discovery { .. } => vec![Step::Discovery],
+            Self::ServerInfo(_) => vec![Step::ServerInfo],
+            Self::Devices(_) => {
+                let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
+                    name.eq_ignore_ascii_case("querycriteria") && value == "compliance"
+                });
+                vec![if list {
+                    Step::NonCompliantList
+                } else {
+                    Step::Compliance
+                }]
+            }
+        }
+    }
+
+    /// Whether it belongs to the compliance service, which lives on a scale unit.
+    pub(crate) fn on_scale_unit(&self) -> bool {
+        matches!(self, Self::ServerInfo(_) | Self::Devices(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discovery_in_every_spelling() {
+        let id = INTUNE;
+        for path in [
+            format!("/v1.0/servicePrincipals/appId={id}/endpoints"),
+            format!("//v1.0/servicePrincipals/appId={id}/endpoints"),
+            format!("/v1.0/servicePrincipals/appId={id}/endpoints/"),
+            format!("/v1.0/servicePrincipals/appId%3D{id}/endpoints"),
+            format!("/v1.0/servicePrincipals(appId='{id}')/endpoints"),
+            format!("/v1.0/serviceprincipals(appId=%27{id}%27)/endpoints"),
+        ] {
+            assert_eq!(
+                Target::of(&path),
+                Some(Target::Discovery { intune: true }),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            Target::of(
+                "/v1.0/servicePrincipals/appId=00000003-0000-0000-c000-000000000000/endpoints"
+            ),
+            Some(Target::Discovery { intune: false })
+        );
+        assert_eq!(Target::of("/v1.0/servicePrincipals/endpoints"), None);
+    }
+
+    #[test]
+    fn other_paths() {
+        let token = |version| Target::Token {
+            tenant: "t.example".to_owned(),
+            version,
+        };
+        for (path, expected) in [
+            ("/T.example/oauth2/token", Some(token(Version::V1))),
+            ("/t.example/oauth2/v2.0/token", Some(token(Version::V2))),
+            (
+                "/common/discovery/instance",
+                Some(Target::InstanceDiscovery),
+            ),
+            (
+                "/StatelessNacService/ciscodeviceinfo/mdm/api/devices/",
+                Some(Target::Devices(Api::V2)),
+            ),
+            (
+                "/StatelessNACService/ciscoise/mdminfo",
+                Some(Target::ServerInfo(Api::V2)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/ResourceAccess/ComplianceRetrievalService/cisco/devices",
+                Some(Target::Devices(Api::V3)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/ResourceAccess/ComplianceRetrievalService/",
+                None,
+            ),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(Target::of(path), expected, "{path}");
+        }
+    }
+}
