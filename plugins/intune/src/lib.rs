@@ -1,8 +1,38 @@
 //! Connector for Microsoft Intune.
+//!
+//! It asks Intune's compliance retrieval service (NAC 2.0) about single devices,
+//! by the device's Intune id or by a MAC address. Where that service is for a
+//! tenant is discovered through Microsoft Graph. Both want a token, which the
+//! host adds: this component never sees one.
+//!
+//! The parts: `discovery` finds the service, `retrieval` asks it, `answer` reads
+//! what it says and `device` makes a device record of it, `check` tries all of
+//! that for an administrator, `errors` says what a failure means. Everything but
+//! this file talks to its host through the trait in `services`, so it runs in
+//! plain tests as well.
+//!
+//! It reads no inventory and acts on no device.
 
-use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report, Verdict};
+mod address;
+mod answer;
+mod check;
+mod device;
+mod discovery;
+mod errors;
+mod host;
+mod identifier;
+mod retrieval;
+mod services;
+mod settings;
+mod xml;
+
+use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
-use portreeve_plugin::{ConfigProblem, Descriptor, Plugin};
+use portreeve_plugin::{ConfigProblem, CredentialSlot, Descriptor, Plugin};
+
+use errors::Party;
+use host::Host;
+use settings::Settings;
 
 struct Intune;
 
@@ -12,36 +42,64 @@ impl Plugin for Intune {
             id: "dev.portreeve.intune".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             display_name: "Microsoft Intune".to_owned(),
-            vendor: None,
-            license: None,
+            vendor: Some("Portreeve".to_owned()),
+            license: Some(env!("CARGO_PKG_LICENSE").to_owned()),
             homepage: None,
-            config_schema: "{}".to_owned(),
-            egress: Vec::new(),
-            credentials: Vec::new(),
+            config_schema: settings::SCHEMA.to_owned(),
+            egress: vec![
+                "graph.microsoft.com".to_owned(),
+                "*.manage.microsoft.com".to_owned(),
+            ],
+            credentials: vec![
+                slot(
+                    Party::Graph,
+                    "Application in Microsoft Entra that may read service principals, to find the \
+                     compliance service. Scope `https://graph.microsoft.com/.default`.",
+                ),
+                slot(
+                    Party::Intune,
+                    "The same application, for Intune itself. Scope \
+                     `https://api.manage.microsoft.com//.default`, with both slashes.",
+                ),
+            ],
         }
     }
 
-    fn validate_config(_document: String) -> Result<(), Vec<ConfigProblem>> {
-        Ok(())
+    fn validate_config(document: String) -> Result<(), Vec<ConfigProblem>> {
+        Settings::parse(&document).map(|_| ())
     }
 }
 
 impl Check for Intune {
     fn run() -> Report {
-        Report {
-            verdict: Verdict::Failed,
-            findings: Vec::new(),
+        match Host::settings() {
+            Ok(settings) => check::run(&Host, &settings),
+            Err(problem) => check::unusable(problem),
         }
     }
 }
 
 impl Lookup for Intune {
-    fn find(_ids: Vec<DeviceId>) -> Result<Outcome, Error> {
-        Err(Error::Unsupported("not there yet".to_owned()))
+    fn find(ids: Vec<DeviceId>) -> Result<Outcome, Error> {
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        retrieval::find(&Host, &settings, &ids)
     }
 
-    fn read(_key: String) -> Result<Option<Device>, Error> {
-        Err(Error::Unsupported("not there yet".to_owned()))
+    fn read(key: String) -> Result<Option<Device>, Error> {
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        retrieval::read(&Host, &settings, &key)
+    }
+}
+
+fn slot(party: Party, description: &str) -> CredentialSlot {
+    CredentialSlot {
+        name: party.slot().to_owned(),
+        description: description.to_owned(),
+        kinds: ["oauth2-client-certificate", "oauth2-client-secret"]
+            .map(str::to_owned)
+            .to_vec(),
+        permissions: vec![party.permission().to_owned()],
+        optional: false,
     }
 }
 

@@ -9,3 +9,11 @@ pub fn now_ms() -> u64 {
         .saturating_mul(1000)
         .saturating_add(u64::from(now.nanoseconds / 1_000_000))
 }
+
+/// Nanoseconds since the Unix epoch, as fine as the host's clock is.
+pub fn now_ns() -> u64 {
+    let now = wall_clock::now();
+    now.seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(now.nanoseconds))
+}

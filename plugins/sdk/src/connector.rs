@@ -27,11 +27,11 @@ macro_rules! export_connector {
     ($plugin:ident) => {
         #[allow(
             unsafe_code,
-    reason = "the entry points of a component have unmangled names"
-)]
+            reason = "the entry points of a component have unmangled names"
+        )]
         const _: () = {
-            $crate::bindings::plugin::export!($plugin with_types_in $crate::bindings::plugin);
-            $crate::bindings::connector::export!($plugin with_types_in $crate::bindings::connector);
+    $crate::bindings::plugin::export!($plugin with_types_in $crate::bindings::plugin);
+    $crate::bindings::connector::export!($plugin with_types_in $crate::bindings::connector);
         };
     };
 }
@@ -43,10 +43,10 @@ macro_rules! export_inventory {
     ($plugin:ident) => {
         #[allow(
             unsafe_code,
-    reason = "the entry points of a component have unmangled names"
+            reason = "the entry points of a component have unmangled names"
         )]
         const _: () = {
-            $crate::bindings::inventory::export!($plugin with_types_in $crate::bindings::inventory);
+    $crate::bindings::inventory::export!($plugin with_types_in $crate::bindings::inventory);
         };
     };
 }
@@ -70,10 +70,10 @@ macro_rules! export_actions {
     ($plugin:ident) => {
         #[allow(
             unsafe_code,
-    reason = "the entry points of a component have unmangled names"
+            reason = "the entry points of a component have unmangled names"
         )]
         const _: () = {
-            $crate::bindings::actions::export!($plugin with_types_in $crate::bindings::actions);
+    $crate::bindings::actions::export!($plugin with_types_in $crate::bindings::actions);
         };
     };
 }

@@ -5,12 +5,17 @@ use serde::de::DeserializeOwned;
 use crate::ConfigProblem;
 use crate::bindings::plugin::portreeve::host::config;
 
+/// The settings of this instance as a JSON object.
+pub fn document() -> String {
+    config::document()
+}
+
 /// Reads the settings of this instance.
 ///
 /// The host has checked them against the schema in the descriptor and filled
 /// in the defaults, so an error here means that schema and type disagree.
 pub fn load<T: DeserializeOwned>() -> Result<T, String> {
-    parse(&config::document()).map_err(|problem| problem.message)
+    parse(&document()).map_err(|problem| problem.message)
 }
 
 /// Reads settings from a document, for [`Plugin::validate_config`].

@@ -9,6 +9,10 @@
 //! | `target` | what it is compiled for | `wasm32-unknown-unknown` |
 //! | `any-import` | skip the check of its imports (fixtures) | `false` |
 //!
+//! Its library is a plain one: `cdylib` is asked for only here, as an object file
+//! of this machine cannot have the names that a component exports. Tests of a
+//! guest run natively.
+//!
 //! Each guest is built by itself, as the features of the SDK decide which
 //! worlds it belongs to. The result is `target/guests/<package>.wasm`.
 
@@ -21,7 +25,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use cargo_metadata::{MetadataCommand, Package};
+use cargo_metadata::{CrateType, MetadataCommand, Package};
 use serde::Deserialize;
 
 use toolchain::Toolchain;
@@ -237,15 +241,11 @@ fn library(package: &Package) -> anyhow::Result<String> {
         .find(|target| {
             target
                 .crate_types
-                .contains(&cargo_metadata::CrateType::CDyLib)
+                .iter()
+                .any(|kind| matches!(kind, CrateType::Lib | CrateType::RLib | CrateType::CDyLib))
         })
         .map(|target| target.name.replace('-', "_"))
-        .with_context(|| {
-            format!(
-                "`{}` needs `crate-type = [\"cdylib\", ...]` under `[lib]`",
-                package.manifest_path
-            )
-        })
+        .with_context(|| format!("`{}` has no library", package.manifest_path))
 }
 
 /// Folders of a package and of all packages it depends on by path.

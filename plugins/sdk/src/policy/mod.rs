@@ -21,11 +21,11 @@ macro_rules! export_policy {
     ($plugin:ident) => {
         #[allow(
             unsafe_code,
-    reason = "the entry points of a component have unmangled names"
-)]
+            reason = "the entry points of a component have unmangled names"
+        )]
         const _: () = {
-            $crate::bindings::plugin::export!($plugin with_types_in $crate::bindings::plugin);
-            $crate::bindings::policy::export!($plugin with_types_in $crate::bindings::policy);
+    $crate::bindings::plugin::export!($plugin with_types_in $crate::bindings::plugin);
+    $crate::bindings::policy::export!($plugin with_types_in $crate::bindings::policy);
         };
 
         #[cfg(target_family = "wasm")]

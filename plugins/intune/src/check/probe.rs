@@ -1,0 +1,62 @@
+//! Watching how the first request of a step fares.
+
+use std::cell::RefCell;
+
+use portreeve_plugin::connector::credentials::Info;
+use portreeve_plugin::http::{Error, Response};
+
+use crate::services::Services;
+
+/// How far a request got.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// There was an answer, whatever it says.
+    Answered,
+    /// There was none.
+    Refused(Error),
+}
+
+/// The host's services, with a note on the first request.
+pub(super) struct Probe<'a, S> {
+    services: &'a S,
+    pub(super) first: RefCell<Option<Way>>,
+}
+
+impl<'a, S: Services> Probe<'a, S> {
+    pub(super) fn new(services: &'a S) -> Self {
+        Self {
+            services,
+            first: RefCell::new(None),
+        }
+    }
+}
+
+impl<S: Services> Services for Probe<'_, S> {
+    fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
+        let result = self.services.get(url, accept);
+        let mut first = self.first.borrow_mut();
+        if first.is_none() {
+            *first = Some(match &result {
+                Ok(_) => Way::Answered,
+                Err(error) => Way::Refused(error.clone()),
+            });
+        }
+        result
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.services.now_ms()
+    }
+
+    fn recall(&self) -> Option<Vec<u8>> {
+        self.services.recall()
+    }
+
+    fn remember(&self, value: &[u8], ttl_ms: u64) {
+        self.services.remember(value, ttl_ms);
+    }
+
+    fn renew_credential(&self, slot: &str) -> Info {
+        self.services.renew_credential(slot)
+    }
+}

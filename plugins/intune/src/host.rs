@@ -1,0 +1,100 @@
+//! The real host behind the trait of `services`.
+
+use std::cell::Cell;
+
+use portreeve_plugin::clock;
+use portreeve_plugin::connector::credentials::{self, Info};
+use portreeve_plugin::connector::state;
+use portreeve_plugin::http::{Error, Request, Response};
+use portreeve_plugin::settings::document;
+
+use crate::services::Services;
+use crate::settings::Settings;
+
+/// Where the discovered address is kept.
+const KEY: &str = "compliance-service";
+
+/// The host that runs this component.
+pub(crate) struct Host;
+
+impl Host {
+    /// The settings of this instance.
+    pub(crate) fn settings() -> Result<Settings, String> {
+        Settings::parse(&document()).map_err(|problems| {
+            let texts: Vec<String> = problems
+                .into_iter()
+                .map(|problem| format!("`{}`: {}", problem.pointer, problem.message))
+                .collect();
+            texts.join("; ")
+        })
+    }
+}
+
+impl Services for Host {
+    fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
+        let id = request_id();
+        let result = Request::get(url)
+            .header("accept", accept)
+            .header("client-request-id", &id)
+            .send();
+        // Microsoft's support asks for the id of a request that went wrong.
+        match &result {
+            Ok(response) if response.status == 200 => {}
+            Ok(response) => portreeve_plugin::warn!(
+                "the answer is not the wanted one",
+                status = response.status,
+                client_request_id = id
+            ),
+            Err(error) => portreeve_plugin::warn!(
+                "there is no answer",
+                error = format!("{error:?}"),
+                client_request_id = id
+            ),
+        }
+        result
+    }
+
+    fn now_ms(&self) -> u64 {
+        clock::now_ms()
+    }
+
+    fn recall(&self) -> Option<Vec<u8>> {
+        match state::get(KEY) {
+            Ok(entry) => entry.map(|entry| entry.value),
+            Err(error) => {
+                portreeve_plugin::warn!(
+                    "the kept address cannot be read",
+                    error = format!("{error:?}")
+                );
+                None
+            }
+        }
+    }
+
+    fn remember(&self, value: &[u8], ttl_ms: u64) {
+        if let Err(error) = state::set(KEY, value, None, Some(ttl_ms)) {
+            portreeve_plugin::warn!("the address cannot be kept", error = format!("{error:?}"));
+        }
+    }
+
+    fn renew_credential(&self, slot: &str) -> Info {
+        credentials::renew(slot)
+    }
+}
+
+/// An id of the shape of a GUID (RFC 9562 version 8). It has to be different
+/// from others, not random: a connector has no source of randomness.
+fn request_id() -> String {
+    thread_local!(static COUNTER: Cell<u64> = const { Cell::new(0) });
+    let count = COUNTER.get().wrapping_add(1);
+    COUNTER.set(count);
+    let time = clock::now_ns();
+    format!(
+        "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
+        time >> 32 & 0xffff_ffff,
+        time >> 16 & 0xffff,
+        time >> 4 & 0xfff,
+        time & 0xf,
+        count & 0xffff_ffff_ffff
+    )
+}

@@ -1,0 +1,27 @@
+//! What the connector borrows from its host, as a trait, so that its logic runs
+//! in plain tests too.
+
+use portreeve_plugin::connector::credentials::Info;
+use portreeve_plugin::http::{Error, Response};
+
+/// The way to the outside.
+pub(crate) trait Services {
+    /// Sends a `GET` request. A redirect is an answer.
+    fn get(&self, url: &str, accept: &str) -> Result<Response, Error>;
+
+    /// Milliseconds since the Unix epoch, UTC.
+    fn now_ms(&self) -> u64;
+
+    /// What [`Services::remember`] kept, if it is still there.
+    fn recall(&self) -> Option<Vec<u8>>;
+
+    /// Keeps one value for a time. Not being able to is no failure: the value
+    /// can be had again.
+    fn remember(&self, value: &[u8], ttl_ms: u64);
+
+    /// Gets a credential anew and says how that went.
+    fn renew_credential(&self, slot: &str) -> Info;
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
