@@ -1,0 +1,92 @@
+//! Entra's error codes in words for an administrator.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde::Deserialize;
+
+use super::TokenErrorKind;
+
+/// One row of `advice.json`; the codes are those of Microsoft's public list of AADSTS errors.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    codes: Vec<u64>,
+    pub(super) kind: TokenErrorKind,
+    pub(super) advice: String,
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the table is part of the program and read by a test"
+)]
+static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("advice.json")).expect("advice.json is a table of advice")
+});
+
+static BY_CODE: LazyLock<HashMap<u64, &'static Row>> = LazyLock::new(|| {
+    TABLE
+        .iter()
+        .flat_map(|row| row.codes.iter().map(move |code| (*code, row)))
+        .collect()
+});
+
+/// The row for a code, e.g. 7000215.
+pub(super) fn for_code(code: u64) -> Option<&'static Row> {
+    BY_CODE.get(&code).copied()
+}
+
+/// What to say about the standard error words of RFC 6749, section 5.2, where no code is known.
+pub(super) fn for_word(error: &str) -> (TokenErrorKind, &'static str) {
+    match error {
+        "invalid_client" => (
+            TokenErrorKind::Refused,
+            "the identity provider does not accept client ID and secret or certificate; check both",
+        ),
+        "unauthorized_client" | "invalid_grant" => (
+            TokenErrorKind::Refused,
+            "the identity provider does not let this client have a token; check its registration and consent",
+        ),
+        "invalid_scope" | "invalid_resource" | "invalid_target" => (
+            TokenErrorKind::Misconfigured,
+            "the identity provider does not know the scope; check the token audience",
+        ),
+        "unsupported_grant_type" => (
+            TokenErrorKind::Misconfigured,
+            "the token URL does not support client credentials; check the token URL",
+        ),
+        "temporarily_unavailable" | "server_error" => (
+            TokenErrorKind::Unavailable,
+            "the identity provider has a passing failure; Portreeve waits and asks again",
+        ),
+        _ => (
+            TokenErrorKind::Misconfigured,
+            "the identity provider did not accept the request; check token URL, client ID and scope",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_has_two_rows() {
+        assert_eq!(
+            TABLE.iter().map(|row| row.codes.len()).sum::<usize>(),
+            BY_CODE.len()
+        );
+        assert_eq!(BY_CODE.len(), 54, "all rows of the advice table");
+    }
+
+    #[test]
+    fn only_passing_failures_are_worth_another_try() {
+        for code in [90033, 90006, 90024, 90090, 50033, 90012, 90055, 50196] {
+            assert_eq!(for_code(code).unwrap().kind, TokenErrorKind::Unavailable);
+        }
+        let others = TABLE
+            .iter()
+            .filter(|row| row.kind == TokenErrorKind::Unavailable)
+            .count();
+        assert_eq!(others, 2);
+    }
+}

@@ -1,0 +1,52 @@
+//! TLS for the way out: whom to trust, and what to say when a certificate is not accepted.
+
+mod presented;
+mod verifier;
+
+use std::sync::{Arc, LazyLock};
+
+use rustls::{
+    ClientConfig, RootCertStore, client::WebPkiServerVerifier, crypto::aws_lc_rs,
+    pki_types::CertificateDer,
+};
+
+use crate::SettingsError;
+
+pub use presented::{PresentedCertificate, TlsFailure};
+
+pub(crate) use verifier::failure_in;
+
+/// The trust roots of the operating system, read once.
+static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "system trust roots could not be read in full");
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    roots
+});
+
+/// The client's side of TLS: system roots and the operator's own, no client certificate.
+pub(crate) fn client_config(
+    extra_roots: &[CertificateDer<'static>],
+) -> Result<ClientConfig, SettingsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut roots = SYSTEM_ROOTS.clone();
+    for root in extra_roots {
+        roots
+            .add(root.clone())
+            .map_err(|error| SettingsError::TrustRoot(error.to_string()))?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|_| SettingsError::NoTrustRoots)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SettingsError::Client(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier::Explaining::new(verifier)))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
