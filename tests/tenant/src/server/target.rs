@@ -190,4 +190,13 @@ mod tests {
             assert_eq!(Target::of(path), expected, "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_path_is_read(path in "(/|%|[a-z0-9.='()])*", query in ".{0,40}") {
+            if let Some(target) = Target::of(&path) {
+                proptest::prop_assert!(!target.steps(&query, query.as_bytes()).is_empty());
+            }
+        }
+    }
 }
