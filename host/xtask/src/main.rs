@@ -3,7 +3,11 @@
 //! Everything that is more than one plain `cargo` call is written here in Rust
 //! rather than in a shell, so that it runs the same everywhere.
 
+mod demo;
 mod guests;
+mod prerequisites;
+mod step;
+mod test;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +32,11 @@ enum Command {
         /// Only these, by package name; all when none is given.
         names: Vec<String>,
     },
+    /// Show the main job running: tenant, gateway, questions and answers.
+    Demo(demo::Demo),
+    /// Format, lint, and run all tests, guests included. Installs what is
+    /// missing beside the Rust toolchain (Debian packages, msal clients).
+    Test,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +54,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     let root = workspace_root()?;
     match command {
         Command::Guests { names } => guests::print_summary(&guests::build(&root, &names)?),
+        Command::Demo(demo) => demo::demo(&root, &demo),
+        Command::Test => test::test(&root),
     }
 }
 

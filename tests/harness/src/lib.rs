@@ -1,1 +1,18 @@
-//! x
+//! Starts the simulated tenant and the real gateway, for black-box tests and
+//! the demo.
+//!
+//! A [`Stand`] is a tenant in this process, a gateway process with a
+//! configuration of its own in a folder of its own, throw-away certificates for
+//! both, and a client that asks over TLS. When it is dropped, all of it is gone.
+
+mod certificates;
+mod client;
+mod gateway;
+mod guests;
+mod stand;
+
+pub use certificates::{Authority, Certificate};
+pub use client::{Client, Reply, member};
+pub use gateway::Gateway;
+pub use guests::{guest, program};
+pub use stand::{ADMIN_KEY, RADIUS_PASSWORD, REST_KEY, Stand, StandBuilder};

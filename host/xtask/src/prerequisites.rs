@@ -1,0 +1,129 @@
+//! What the tests need beside the Rust toolchain: Debian packages for the real
+//! FreeRADIUS, and the third-party clients of the simulated tenant.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+use crate::step::{on_path, run, run_command, say};
+
+/// Debian's packages, and a file that tells whether each is there.
+const PACKAGES: [(&str, &[&str]); 7] = [
+    ("freeradius", &["/usr/sbin/freeradius"]),
+    ("freeradius-rest", &["/usr/lib/freeradius/rlm_rest.so"]),
+    ("freeradius-utils", &["/usr/bin/radclient"]),
+    (
+        "eapoltest",
+        &["/usr/bin/eapol_test", "/usr/sbin/eapol_test"],
+    ),
+    ("openssl", &["/usr/bin/openssl"]),
+    ("python3-venv", &["/usr/share/doc/python3-venv"]),
+    ("wrk", &["/usr/bin/wrk"]),
+];
+
+/// Installs the Debian packages that are missing.
+pub(crate) fn debian_packages(root: &Path) -> anyhow::Result<()> {
+    let present = |files: &[&str]| files.iter().any(|file| Path::new(file).exists());
+    let mut missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(_, files)| !present(files))
+        .map(|(package, _)| *package)
+        .collect();
+    // A Node.js from elsewhere is as good as Debian's.
+    for (program, package) in [("node", "nodejs"), ("npm", "npm"), ("python3", "python3")] {
+        if !on_path(program) {
+            missing.push(package);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wanted = missing.join(" ");
+    let hint = format!("hint: as root, run `apt-get install --no-install-recommends {wanted}`");
+    ensure!(
+        on_path("apt-get"),
+        "missing programs of {wanted}, and no apt-get; {hint}"
+    );
+    say(&format!("   installing {wanted}"));
+    let apt = |arguments: &[&str]| {
+        let mut command = if is_root() {
+            Command::new("apt-get")
+        } else {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["-n", "apt-get"]);
+            sudo
+        };
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .current_dir(root);
+        run_command(&mut command).with_context(|| hint.clone())
+    };
+    apt(&["update", "-q"])?;
+    let mut install = vec!["install", "-y", "-q", "--no-install-recommends"];
+    install.extend(&missing);
+    apt(&install)
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Installs the clients that we did not write: msal from `PyPI`,
+/// `@azure/msal-node` from npm. Their versions are pinned; what is there
+/// already is kept until a pin changes.
+pub(crate) fn tenant_clients(root: &Path) -> anyhow::Result<()> {
+    let clients = root.join("tests/tenant/clients");
+    let folder = root.join("target/clients");
+    fs::create_dir_all(&folder)?;
+    let environment = folder.join("venv");
+    when_changed(
+        &clients.join("requirements.txt"),
+        &folder.join("python.installed"),
+        || {
+            if !environment.join("bin/python").exists() {
+                run(
+                    root,
+                    "python3",
+                    ["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
+                )?;
+            }
+            let pip = environment.join("bin/pip");
+            let requirements = clients.join("requirements.txt");
+            let mut command = Command::new(pip);
+            command.args(["install", "-q", "-r"]).arg(requirements);
+            run_command(&mut command)
+        },
+    )?;
+    let modules = clients.join("node_modules");
+    let lock = clients.join("package-lock.json");
+    let stamp = folder.join("node.installed");
+    if !modules.exists() {
+        let _ = fs::remove_file(&stamp);
+    }
+    when_changed(&lock, &stamp, || {
+        run(
+            &clients,
+            "npm",
+            ["ci", "--no-audit", "--no-fund", "--silent"],
+        )
+    })
+}
+
+/// Does the work unless it was done for the same content of `file`.
+fn when_changed(
+    file: &Path,
+    stamp: &Path,
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let wanted = fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    if fs::read(stamp).is_ok_and(|done| done == wanted) {
+        return Ok(());
+    }
+    work()?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
