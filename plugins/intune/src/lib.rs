@@ -28,7 +28,7 @@ mod xml;
 
 use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
-use portreeve_plugin::{ConfigProblem, CredentialSlot, Descriptor, Plugin};
+use portreeve_plugin::{ConfigProblem, CredentialSlot, Descriptor, Plugin, log};
 
 use errors::Party;
 use host::Host;
@@ -72,6 +72,7 @@ impl Plugin for Intune {
 
 impl Check for Intune {
     fn run() -> Report {
+        log::report_panics();
         match Host::settings() {
             Ok(settings) => check::run(&Host, &settings),
             Err(problem) => check::unusable(problem),
@@ -81,11 +82,13 @@ impl Check for Intune {
 
 impl Lookup for Intune {
     fn find(ids: Vec<DeviceId>) -> Result<Outcome, Error> {
+        log::report_panics();
         let settings = Host::settings().map_err(Error::Misconfigured)?;
         retrieval::find(&Host, &settings, &ids)
     }
 
     fn read(key: String) -> Result<Option<Device>, Error> {
+        log::report_panics();
         let settings = Host::settings().map_err(Error::Misconfigured)?;
         retrieval::read(&Host, &settings, &key)
     }

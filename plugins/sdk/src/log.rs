@@ -8,6 +8,8 @@
 //! portreeve_plugin::warn!("service moved", host = "fef.example.org", attempt = 2);
 //! ```
 
+use std::sync::Once;
+
 use crate::bindings::plugin::portreeve::host::logging;
 
 pub use logging::{Field, Level};
@@ -21,6 +23,33 @@ pub fn log(level: Level, message: &str, fields: &[Field]) {
 /// so that logic which logs runs in plain tests.
 pub fn enabled(level: Level) -> bool {
     cfg!(target_family = "wasm") && logging::enabled(level)
+}
+
+/// Makes panics of this component appear in the log, with their place, before
+/// they become traps. To be called first in an entry point; never in
+/// `describe`, which must not call the host.
+pub fn report_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let message = panic.payload_as_str().unwrap_or("no text");
+            log(
+                Level::Error,
+                "the plugin panicked",
+                &[
+                    Field {
+                        key: "message".to_owned(),
+                        value: message.to_owned(),
+                    },
+                    Field {
+                        key: "place".to_owned(),
+                        value: place.unwrap_or_default(),
+                    },
+                ],
+            );
+        }));
+    });
 }
 
 /// Emits one event of the given level with named fields.

@@ -81,3 +81,38 @@ fn grown_pages(_layout: Layout) -> Result<(*mut u8, usize), ()> {
 pub const fn allocator() -> Allocator {
     TalcSyncCell::new_wasm(ArenaThenGrow { arena_given: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::GlobalAlloc as _;
+
+    use talc::cell::TalcCell;
+
+    use super::*;
+
+    /// One test, as there is one arena.
+    #[test]
+    fn what_is_freed_is_used_again_and_the_arena_is_given_once() {
+        let allocator: TalcCell<ArenaThenGrow, WasmBinning> =
+            TalcCell::new(ArenaThenGrow { arena_given: false });
+        let layout = |size| Layout::from_size_align(size, 8).unwrap();
+        // Many times the arena, but never much at once.
+        for round in 0..1000 {
+            let sizes = [7, 100, 1000 + round, 4096];
+            // SAFETY: each block is freed with its own layout and not used.
+            let blocks = sizes.map(|size| unsafe { allocator.alloc(layout(size)) });
+            for (block, size) in blocks.into_iter().zip(sizes) {
+                assert!(!block.is_null(), "round {round}");
+                // SAFETY: as above.
+                unsafe { allocator.dealloc(block, layout(size)) };
+            }
+        }
+        // Outside of WebAssembly there is nothing to grow into.
+        // SAFETY: the layouts are valid and the blocks not used.
+        unsafe {
+            assert!(allocator.alloc(layout(ARENA_BYTES)).is_null());
+            assert!(!allocator.alloc(layout(ARENA_BYTES / 2)).is_null());
+            assert!(allocator.alloc(layout(ARENA_BYTES / 2)).is_null());
+        }
+    }
+}
