@@ -8,16 +8,15 @@ use portreeve_plugin::device::{
 use crate::answer::Entry;
 use crate::identifier::{Asked, Mac};
 
-/// Makes the record of a registered device. `now_ms` tells whether a grace
-/// period still runs.
-pub(crate) fn from_entry(entry: Entry, asked: &Asked, now_ms: u64) -> Device {
+/// Makes the record of a registered device.
+pub(crate) fn from_entry(entry: Entry, asked: &Asked) -> Device {
     let guid = match asked {
         Asked::Guid(guid) => Some(guid.clone()),
         Asked::Mac(_) => known_guid(&entry),
     };
     let macs = addresses(&entry, asked);
     let os = operating_system(&entry);
-    let compliance = compliance(&entry, now_ms);
+    let compliance = compliance(&entry);
     let attributes = attributes(&entry, asked);
     Device {
         key: guid.clone().unwrap_or_else(|| asked.key()),
@@ -85,11 +84,12 @@ fn identifiers(guid: Option<String>, macs: &[Mac], entry: &Entry) -> Vec<DeviceI
     ids
 }
 
-fn compliance(entry: &Entry, now_ms: u64) -> Compliance {
-    let in_grace = entry.grace_until.is_some_and(|until| until > now_ms);
+fn compliance(entry: &Entry) -> Compliance {
     let state = match entry.compliant {
-        // Some services count the grace period as compliant, some do not.
-        _ if in_grace => ComplianceState::InGracePeriod,
+        // Some services count the grace period as compliant, some do not. Whether
+        // it is over is a question for the time of the decision: the record is
+        // kept for a while.
+        _ if entry.grace_until.is_some() => ComplianceState::InGracePeriod,
         Some(true) => ComplianceState::Compliant,
         Some(false) => ComplianceState::NonCompliant,
         None => ComplianceState::Unknown,

@@ -79,7 +79,7 @@ pub(crate) fn ask<S: Services>(
     let entries = answer::read(&response.body)
         .and_then(|entries| answer::about(asked, entries))
         .map_err(|problem| unreadable(&problem))?;
-    outcome(entries, asked, services.now_ms())
+    outcome(entries, asked)
 }
 
 /// Asks the service who it is.
@@ -149,7 +149,7 @@ fn questions(settings: &Settings, ids: &[DeviceId]) -> Vec<Asked> {
 
 /// What one answer says. Only a registered device is one: an unknown one is
 /// listed too, as not registered.
-fn outcome(entries: Vec<Entry>, asked: &Asked, now_ms: u64) -> Result<Outcome, Failure> {
+fn outcome(entries: Vec<Entry>, asked: &Asked) -> Result<Outcome, Failure> {
     let mut devices: Vec<Device> = Vec::new();
     for entry in entries {
         if entry.registered != Some(true) {
@@ -161,7 +161,7 @@ fn outcome(entries: Vec<Entry>, asked: &Asked, now_ms: u64) -> Result<Outcome, F
                 "several devices answer to one address and are not told apart".to_owned(),
             )));
         }
-        let device = device::from_entry(entry, asked, now_ms);
+        let device = device::from_entry(entry, asked);
         if devices.iter().all(|known| known.key != device.key) {
             devices.push(device);
         }
