@@ -42,7 +42,7 @@ pub(super) struct Variant<V> {
     pub(super) request: u64,
     pub(super) lists: u64,
     pub(super) device: u64,
-    /// The lists that `lists` was last compared with.
+    /// The lists that `lists` was last compared with, never 0.
     pub(super) lists_epoch: AtomicU64,
     /// The record that `device` was last compared with, 0 for none.
     pub(super) generation: AtomicU64,
@@ -106,7 +106,7 @@ impl<V: Clone> Variant<V> {
     fn lists_hold<'a>(&'a self, present: &mut Present<'a>) -> bool {
         let epoch = present.lists_epoch;
         if self.facts.group(Group::Lists).is_empty()
-            || (epoch != 0 && self.lists_epoch.load(Ordering::Relaxed) == epoch)
+            || self.lists_epoch.load(Ordering::Relaxed) == epoch
         {
             return true;
         }

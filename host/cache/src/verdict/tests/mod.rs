@@ -174,6 +174,19 @@ fn a_few_variants_stand_side_by_side() {
 }
 
 #[test]
+fn variants_may_rest_on_different_facts() {
+    let verdicts = verdicts();
+    let here = at_location(subject(None), "here");
+    let there = at_location(subject(None), "there");
+    let few = read(&[Fact::Connection]);
+    let many = read(&[Fact::Connection, Fact::Sources]);
+    verdicts.insert(CHAIN, &here, None, &few, None, 1);
+    verdicts.insert(CHAIN, &there, None, &many, None, 2);
+    assert_eq!(verdicts.get(CHAIN, &here, None), Some(1));
+    assert_eq!(verdicts.get(CHAIN, &there, None), Some(2));
+}
+
+#[test]
 fn a_change_of_lists_voids_what_asked_them() {
     let verdicts = verdicts();
     let membership = Fact::ListMembership {
