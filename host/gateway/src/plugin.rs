@@ -1,1 +1,172 @@
 //! Loaded plugins as sources and evaluators.
+//!
+//! The pipeline's own words on one side, the runtime's on the other; nothing
+//! else is translated here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use portreeve_domain::{Identifier, Subject};
+use portreeve_runtime::{
+    BreakerState, CallError, Connector, InstanceStatus, LookupOutcome, Policy, Report,
+    ReportVerdict,
+};
+
+use crate::{
+    CheckFinding, CheckReport, CheckVerdict, Evaluation, Evaluator, Health, Lookup, PolicyError,
+    Source, SourceError, SourceErrorKind,
+};
+
+impl Source for Connector {
+    fn find<'a>(
+        &'a self,
+        identifiers: &'a [Identifier],
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Lookup, SourceError>> {
+        async move {
+            match Connector::find(self, identifiers, deadline).await {
+                Ok(LookupOutcome::Found(device)) => Ok(Lookup::Found(device)),
+                Ok(LookupOutcome::Unknown) => Ok(Lookup::Unknown),
+                Ok(LookupOutcome::Ambiguous(_)) => Ok(Lookup::Ambiguous),
+                Err(error) => Err(source_error(&error)),
+            }
+        }
+        .boxed()
+    }
+
+    fn check(&self, deadline: Instant) -> BoxFuture<'_, CheckReport> {
+        async move {
+            match Connector::check(self, deadline).await {
+                Ok(report) => check_report(report),
+                Err(error) => CheckReport {
+                    findings: vec![CheckFinding {
+                        subject: "plugin".to_owned(),
+                        verdict: CheckVerdict::Failed,
+                        message: error.to_string(),
+                        hint: None,
+                    }],
+                },
+            }
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        health(&self.status())
+    }
+}
+
+impl Evaluator for Policy {
+    fn evaluate(&self, subject: Arc<Subject>) -> BoxFuture<'_, Result<Evaluation, PolicyError>> {
+        async move {
+            let evaluation = Policy::evaluate(self, subject).await;
+            let evaluation = evaluation.map_err(|error| PolicyError(error.to_string()))?;
+            Ok(Evaluation {
+                decision: evaluation.decision,
+                facts_read: evaluation.facts_read,
+            })
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        health(&self.status())
+    }
+}
+
+fn source_error(error: &CallError) -> SourceError {
+    use SourceErrorKind as Kind;
+
+    let kind = match error {
+        CallError::Misconfigured(_)
+        | CallError::Unauthenticated(_)
+        | CallError::Forbidden(_)
+        | CallError::Unsupported(_)
+        | CallError::MissingFact(_) => Kind::Misconfigured,
+        CallError::RateLimited(_) => Kind::RateLimited,
+        CallError::Unavailable(_) | CallError::Other(_) | CallError::Busy | CallError::PoolFull => {
+            Kind::Unavailable
+        }
+        CallError::Timeout => Kind::Timeout,
+        CallError::BadResponse(_) => Kind::BadResponse,
+        CallError::Trap(_)
+        | CallError::OutOfTime
+        | CallError::OutOfMemory { .. }
+        | CallError::LimitHit(_)
+        | CallError::BreakerOpen { .. } => Kind::PluginFault,
+    };
+    let retry_after = match error {
+        CallError::RateLimited(delay) => *delay,
+        CallError::BreakerOpen { retry_after } => Some(*retry_after),
+        _ => None,
+    };
+    SourceError {
+        kind,
+        message: error.to_string(),
+        retry_after,
+    }
+}
+
+fn check_report(report: Report) -> CheckReport {
+    let findings = report.findings.into_iter().map(|finding| CheckFinding {
+        subject: finding.subject,
+        verdict: match finding.verdict {
+            ReportVerdict::Passed => CheckVerdict::Passed,
+            ReportVerdict::Degraded => CheckVerdict::Degraded,
+            ReportVerdict::Failed => CheckVerdict::Failed,
+        },
+        message: finding.message,
+        hint: finding.hint,
+    });
+    CheckReport {
+        findings: findings.collect(),
+    }
+}
+
+fn health(status: &InstanceStatus) -> Health {
+    match status.breaker {
+        BreakerState::Closed => Health::Ok,
+        _ => Health::Failing(match &status.last_fault {
+            Some(fault) => fault.to_string(),
+            None => "the plugin failed too often".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_never_an_answer_and_keeps_its_class() {
+        for (error, kind, retry_after) in [
+            (
+                CallError::Forbidden("role".into()),
+                SourceErrorKind::Misconfigured,
+                None,
+            ),
+            (
+                CallError::RateLimited(Some(Duration::from_secs(2))),
+                SourceErrorKind::RateLimited,
+                Some(Duration::from_secs(2)),
+            ),
+            (CallError::PoolFull, SourceErrorKind::Unavailable, None),
+            (CallError::Timeout, SourceErrorKind::Timeout, None),
+            (
+                CallError::Trap("unreachable".into()),
+                SourceErrorKind::PluginFault,
+                None,
+            ),
+        ] {
+            let translated = source_error(&error);
+            assert_eq!(
+                (translated.kind, translated.retry_after),
+                (kind, retry_after)
+            );
+        }
+    }
+}
