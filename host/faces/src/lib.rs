@@ -1,1 +1,34 @@
-//! faces
+//! The protocols in which clients ask: HTTP server, authentication, faces.
+//!
+//! [`Server`] listens (TLS, or plain HTTP on the loopback only), cuts slow and
+//! oversized requests, and authenticates the client by certificate, Basic or
+//! bearer key. Then one face reads the question, the
+//! [`Gateway`](portreeve_gateway::Gateway) answers it, and the same face puts
+//! the answer into the client's words: REST under `/v1/`, FreeRADIUS'
+//! `rlm_rest` under `/radius/`.
+//!
+//! A face translates and nothing more: it has no rule of its own about who is
+//! compliant. In every face "the device is unknown", "the device is denied" and
+//! "we cannot tell" are three different answers.
+
+mod body;
+mod clients;
+mod dispatch;
+mod faces;
+mod metrics;
+mod openapi;
+mod operations;
+mod path;
+mod problem;
+mod radius;
+mod request_id;
+mod rest;
+mod server;
+mod settings;
+mod text;
+
+pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use openapi::OPENAPI;
+pub use rest::AnswerView;
+pub use server::{BindError, Server};
+pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

@@ -1,0 +1,102 @@
+//! Who may ask, as the operator wrote it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::Secret;
+
+/// One client.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// Its name in the configuration, logs and policies.
+    pub name: Arc<str>,
+    /// How it proves who it is; each one alone suffices.
+    pub authentication: Vec<ClientAuthentication>,
+    /// What it may use.
+    pub faces: Vec<Face>,
+    /// From where it may connect. Empty: from anywhere.
+    pub networks: Vec<IpNet>,
+    /// How long it waits for an answer.
+    pub patience: Duration,
+}
+
+/// A way to prove who one is.
+#[derive(Clone, Debug)]
+pub enum ClientAuthentication {
+    /// User name and password (RFC 7617).
+    Basic {
+        /// The name; without a colon.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A key after `Bearer` (RFC 6750).
+    Bearer {
+        /// The key.
+        key: Secret,
+    },
+    /// A certificate of a trusted issuer with this DNS name, mail address, URI
+    /// or IP address as subject alternative name.
+    CertificateName(String),
+    /// The certificate with this SHA-256 fingerprint, from a trusted issuer.
+    CertificateFingerprint([u8; 32]),
+}
+
+/// One part of the server that a client may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Face {
+    /// `/v1/…`
+    Rest,
+    /// `/radius/…`
+    Radius,
+    /// `/metrics`
+    Metrics,
+    /// `/v1/admin/…`
+    Admin,
+}
+
+impl Face {
+    /// The word for it in the configuration, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Radius => "radius",
+            Self::Metrics => "metrics",
+            Self::Admin => "admin",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Rest => 1,
+            Self::Radius => 2,
+            Self::Metrics => 4,
+            Self::Admin => 8,
+        }
+    }
+}
+
+impl fmt::Display for Face {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Several faces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FaceSet(u8);
+
+impl FaceSet {
+    pub(super) fn contains(self, face: Face) -> bool {
+        self.0 & face.bit() != 0
+    }
+}
+
+impl FromIterator<Face> for FaceSet {
+    fn from_iter<I: IntoIterator<Item = Face>>(faces: I) -> Self {
+        Self(faces.into_iter().fold(0, |set, face| set | face.bit()))
+    }
+}

@@ -1,0 +1,329 @@
+//! One request: who asks, may they, where does it go, what came of it.
+//!
+//! What a NAC product asks while somebody connects goes straight to its face.
+//! Everything else goes through axum, which knows those paths too, so that
+//! other methods on them are refused properly.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Extension, Request as AxumRequest, State};
+use axum::response::{IntoResponse as _, Response as AxumResponse};
+use axum::routing::{get, post};
+use http::header::ALLOW;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use portreeve_domain::{Answer, Outcome as AnswerOutcome, Verdict};
+use tower::ServiceExt as _;
+
+use crate::body::Reply;
+use crate::clients::Client;
+use crate::faces::Faces;
+use crate::metrics::{Area, Outcome};
+use crate::path::{Route, area};
+use crate::problem::{Problem, ProblemKind};
+use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
+use crate::{openapi, operations, radius, rest};
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Bytes of a request's header section, names and values. hyper cuts off what
+/// is far above this without reading on.
+const LARGEST_HEADER: usize = 16 << 10;
+
+/// Who asks, for handlers behind axum.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) client: Arc<Client>,
+    pub(crate) request_id: RequestId,
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// The client whose certificate was verified.
+    pub(crate) certified: Option<Arc<Client>>,
+}
+
+/// Sends every request where it belongs.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    pub(crate) faces: Arc<Faces>,
+    router: Router,
+    ids: Arc<RequestIds>,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(faces: Arc<Faces>) -> Self {
+        let router = Router::new()
+            .route("/v1/devices/{identifier}", get(device))
+            .route("/v1/decisions", post(decision))
+            .route("/v1/decisions/batch", post(rest::batch))
+            .route("/radius/authorize", post(authorize))
+            .route("/radius/post-auth", post(authorize))
+            .route("/healthz", get(operations::healthz))
+            .route("/readyz", get(operations::readyz))
+            .route("/metrics", get(operations::metrics))
+            .route("/openapi.json", get(openapi::document))
+            .with_state(Arc::clone(&faces));
+        Self {
+            faces,
+            router,
+            ids: RequestIds::new(),
+        }
+    }
+
+    /// Answers one request, whatever it is.
+    pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Reply {
+        let started = Instant::now();
+        let id = self.ids.of(request.headers());
+        let area = area(request.uri().path());
+        let _on_the_way = self.faces.metrics.enter(area);
+        let radius = radius::is_asking(request.uri().path(), request.headers());
+        let mut client = None;
+        let (mut reply, outcome) = match self.serve(peer, area, &id, request, &mut client).await {
+            Ok(served) => served,
+            Err(problem) => refuse(&problem, radius, &id),
+        };
+        let elapsed = started.elapsed();
+        self.faces
+            .metrics
+            .observe(area, outcome, elapsed.as_secs_f64());
+        tracing::debug!(
+            face = area.as_str(),
+            client = client.as_ref().map(|client: &Arc<Client>| &*client.name),
+            peer = %peer.address,
+            status = reply.status().as_u16(),
+            outcome = outcome.as_str(),
+            micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            request = id.as_str(),
+            "answered"
+        );
+        let headers = reply.headers_mut();
+        if let Ok(value) =
+            HeaderValue::try_from(format!("total;dur={:.3}", elapsed.as_secs_f64() * 1e3))
+        {
+            headers.insert(SERVER_TIMING, value);
+        }
+        headers.insert(X_REQUEST_ID, id.into_header());
+        reply
+    }
+
+    async fn serve(
+        &self,
+        peer: &Peer,
+        area: Area,
+        id: &RequestId,
+        request: Request<Incoming>,
+        asker: &mut Option<Arc<Client>>,
+    ) -> Result<(Reply, Outcome), Problem> {
+        expect_small_header(request.headers())?;
+        if area == Area::Health {
+            return self.route(None, id, request).await;
+        }
+        let client = self.authenticate(peer, area, id, request.headers())?;
+        *asker = Some(Arc::clone(client));
+        let (parts, body) = request.into_parts();
+        let decided = match Route::of(&parts.method, parts.uri.path()) {
+            Route::Device(segment) => {
+                rest::device(&self.faces, client, id, segment, parts.uri.query()).await
+            }
+            Route::Decision => {
+                let request = Request::from_parts(parts, body);
+                rest::decision(&self.faces, client, id, request).await
+            }
+            Route::Radius => {
+                let request = Request::from_parts(parts, body);
+                radius::authorize(&self.faces, client, request).await
+            }
+            Route::Other => {
+                let request = Request::from_parts(parts, body);
+                return self.route(Some(client), id, request).await;
+            }
+        };
+        decided.map(|(reply, answer)| (reply, outcome_of(&answer)))
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        peer: &'a Peer,
+        area: Area,
+        id: &RequestId,
+        headers: &HeaderMap,
+    ) -> Result<&'a Arc<Client>, Problem> {
+        let metrics = &self.faces.metrics;
+        let clients = &self.faces.clients;
+        let certified = peer.certified.as_ref();
+        let client = clients.authenticate(headers, certified, peer.address).map_err(|failure| {
+            metrics.count_failure(failure);
+            tracing::warn!(
+                reason = failure.as_str(),
+                peer = %peer.address,
+                request = id.as_str(),
+                "a client was not authenticated"
+            );
+            // Which of the reasons it was is for the log: whoever guesses need
+            // not know how close they are.
+            Problem::new(
+                ProblemKind::NotAuthenticated,
+                "expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client",
+            )
+        })?;
+        if let Area::Face(face) = area
+            && !client.may_use(face)
+        {
+            metrics.not_allowed.inc();
+            tracing::warn!(
+                client = &*client.name,
+                face = face.as_str(),
+                peer = %peer.address,
+                request = id.as_str(),
+                "a client lacks a right"
+            );
+            let detail = format!("client `{}` may not use the face `{face}`", client.name);
+            return Err(Problem::new(ProblemKind::NotAllowed, detail));
+        }
+        Ok(client)
+    }
+
+    /// Goes through axum.
+    async fn route(
+        &self,
+        client: Option<&Arc<Client>>,
+        id: &RequestId,
+        request: Request<Incoming>,
+    ) -> Result<(Reply, Outcome), Problem> {
+        let path = request.uri().path().to_owned();
+        let method = request.method().clone();
+        let mut request = request.map(axum::body::Body::new);
+        if let Some(client) = client {
+            request.extensions_mut().insert(Caller {
+                client: Arc::clone(client),
+                request_id: id.clone(),
+            });
+        }
+        let router = self.router.clone();
+        let response = match Box::pin(router.oneshot(request)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        read_route(response, &method, &path)
+    }
+}
+
+/// What axum's response means: a problem it carries, axum's own "not found"
+/// and "method not allowed", or a success.
+fn read_route(
+    mut response: AxumResponse,
+    method: &http::Method,
+    path: &str,
+) -> Result<(Reply, Outcome), Problem> {
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        return Err(problem);
+    }
+    let outcome = response.extensions_mut().remove::<Outcome>();
+    let status = response.status();
+    if outcome.is_none() {
+        if status == StatusCode::NOT_FOUND {
+            let path = crate::text::one_line(path, 100);
+            let detail =
+                format!("there is nothing at `{path}`; `/openapi.json` says what there is");
+            return Err(Problem::new(ProblemKind::NoSuchPath, detail));
+        }
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            let allow = response.headers().get(ALLOW).cloned();
+            let detail = format!("`{method}` is not taken here; `Allow` says what is");
+            return Err(Problem::new(ProblemKind::MethodNotAllowed, detail).allow(allow));
+        }
+    }
+    let outcome = outcome.unwrap_or_else(|| outcome_of_status(status));
+    Ok((response.map(Either::Right), outcome))
+}
+
+fn refuse(problem: &Problem, radius: bool, id: &RequestId) -> (Reply, Outcome) {
+    let status = if radius {
+        radius::status_of(problem)
+    } else {
+        problem.kind().status()
+    };
+    let reply = problem.response(id.as_str(), status).map(Either::Left);
+    (reply, outcome_of_status(status))
+}
+
+fn outcome_of_status(status: StatusCode) -> Outcome {
+    if status.is_server_error() {
+        Outcome::Failed
+    } else if status.is_client_error() {
+        Outcome::Refused
+    } else {
+        Outcome::Served
+    }
+}
+
+fn outcome_of(answer: &Answer) -> Outcome {
+    match &answer.outcome {
+        AnswerOutcome::Decided(decision) => match decision.verdict {
+            Verdict::Permit => Outcome::Permit,
+            Verdict::Restrict => Outcome::Restrict,
+            Verdict::Deny | Verdict::Abstain => Outcome::Deny,
+        },
+        AnswerOutcome::CannotTell(_) => Outcome::CannotTell,
+    }
+}
+
+fn expect_small_header(headers: &HeaderMap) -> Result<(), Problem> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > LARGEST_HEADER {
+        let detail =
+            format!("expected at most {LARGEST_HEADER} bytes of header fields, found {bytes}");
+        return Err(Problem::new(ProblemKind::HeaderTooLarge, detail));
+    }
+    Ok(())
+}
+
+// The paths that do not need axum, for when they come through it: HEAD, and
+// whatever else axum reads more generously.
+
+async fn device(
+    State(faces): State<Arc<Faces>>,
+    Extension(Caller { client, request_id }): Extension<Caller>,
+    request: AxumRequest,
+) -> AxumResponse {
+    let uri = request.uri();
+    let segment = uri.path().rsplit('/').next().unwrap_or_default();
+    through_axum(rest::device(&faces, &client, &request_id, segment, uri.query()).await)
+}
+
+async fn decision(
+    State(faces): State<Arc<Faces>>,
+    Extension(Caller { client, request_id }): Extension<Caller>,
+    request: AxumRequest,
+) -> AxumResponse {
+    through_axum(rest::decision(&faces, &client, &request_id, request).await)
+}
+
+async fn authorize(
+    State(faces): State<Arc<Faces>>,
+    Extension(Caller { client, .. }): Extension<Caller>,
+    request: AxumRequest,
+) -> AxumResponse {
+    through_axum(radius::authorize(&faces, &client, request).await)
+}
+
+fn through_axum(decided: Result<(Reply, Answer), Problem>) -> AxumResponse {
+    match decided {
+        Ok((reply, answer)) => {
+            let mut response = reply.map(axum::body::Body::new);
+            response.extensions_mut().insert(outcome_of(&answer));
+            response
+        }
+        Err(problem) => problem.into_response(),
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a request belongs, by its path.
+
+use std::borrow::Cow;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::clients::Face;
+use crate::metrics::Area;
+use crate::problem::Problem;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `GET /v1/devices/{identifier}`; as written, not decoded.
+    Device(&'a str),
+    /// `POST /v1/decisions`
+    Decision,
+    /// `POST /radius/authorize` or `/radius/post-auth`
+    Radius,
+    /// Everything that is not asked in the moment somebody connects.
+    Other,
+}
+
+impl<'a> Route<'a> {
+    pub(crate) fn of(method: &Method, path: &'a str) -> Self {
+        match *method {
+            Method::GET => match path.strip_prefix("/v1/devices/") {
+                Some(segment) if !segment.is_empty() && !segment.contains('/') => {
+                    Self::Device(segment)
+                }
+                _ => Self::Other,
+            },
+            Method::POST => match path {
+                "/v1/decisions" => Self::Decision,
+                "/radius/authorize" | "/radius/post-auth" => Self::Radius,
+                _ => Self::Other,
+            },
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Who may use a path. What does not exist belongs to its surroundings, so that
+/// nobody learns without a right what there is.
+pub(crate) fn area(path: &str) -> Area {
+    if path.starts_with("/v1/admin/") || path == "/v1/admin" {
+        Area::Face(Face::Admin)
+    } else if path.starts_with("/v1/") {
+        Area::Face(Face::Rest)
+    } else if path.starts_with("/radius/") {
+        Area::Face(Face::Radius)
+    } else if path == "/metrics" {
+        Area::Face(Face::Metrics)
+    } else if path == "/healthz" || path == "/readyz" {
+        Area::Health
+    } else {
+        Area::Common
+    }
+}
+
+/// Decodes a path segment (RFC 3986, section 2.1).
+pub(crate) fn decode(segment: &str) -> Result<Cow<'_, str>, Problem> {
+    percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| Problem::malformed("the path is no UTF-8 after percent-decoding"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes() {
+        for (method, path, expected) in [
+            (Method::GET, "/v1/devices/x", Route::Device("x")),
+            (Method::GET, "/v1/devices/", Route::Other),
+            (Method::GET, "/v1/devices/x/y", Route::Other),
+            (Method::POST, "/v1/devices/x", Route::Other),
+            (Method::POST, "/v1/decisions", Route::Decision),
+            (Method::POST, "/v1/decisions/", Route::Other),
+            (Method::GET, "/v1/decisions", Route::Other),
+            (Method::POST, "/radius/authorize", Route::Radius),
+            (Method::POST, "/radius/post-auth", Route::Radius),
+            (Method::PUT, "/radius/post-auth", Route::Other),
+        ] {
+            assert_eq!(Route::of(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_open_by_accident() {
+        for (path, expected) in [
+            ("/v1/devices/x", Area::Face(Face::Rest)),
+            ("/v1/admin/clients", Area::Face(Face::Admin)),
+            ("/v1/administrators", Area::Face(Face::Rest)),
+            ("/radius/anything", Area::Face(Face::Radius)),
+            ("/metrics", Area::Face(Face::Metrics)),
+            ("/metrics/", Area::Common),
+            ("/healthz", Area::Health),
+            ("/healthz/../v1/devices/x", Area::Common),
+            ("/readyz", Area::Health),
+            ("/openapi.json", Area::Common),
+            ("/", Area::Common),
+            ("*", Area::Common),
+        ] {
+            assert_eq!(area(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn segments() {
+        assert_eq!(decode("00%3A50%3a56").unwrap(), "00:50:56");
+        assert_eq!(decode("a%2Fb").unwrap(), "a/b");
+        assert_eq!(decode("100%").unwrap(), "100%");
+        assert!(decode("%ff").is_err());
+    }
+}

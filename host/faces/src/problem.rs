@@ -1,0 +1,226 @@
+//! Errors as problem details (RFC 9457).
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response as AxumResponse};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+
+/// What kind of problem it is. Each has a `type` of its own, which clients may
+/// rely on; titles and details are for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProblemKind {
+    /// Something in the request cannot be read.
+    Malformed,
+    /// Nobody known asks.
+    NotAuthenticated,
+    /// This client may not ask here.
+    NotAllowed,
+    /// There is nothing at this path.
+    NoSuchPath,
+    /// No source knows the device.
+    UnknownDevice,
+    /// The path takes other methods.
+    MethodNotAllowed,
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body is not in a form that is read here.
+    MediaType,
+    /// The header section is larger than allowed.
+    HeaderTooLarge,
+    /// Too much of this is going on already.
+    Busy,
+    /// The facts are missing.
+    CannotTell,
+    /// The fault is ours.
+    Internal,
+}
+
+impl ProblemKind {
+    /// The `type`.
+    pub(crate) const fn uri(self) -> &'static str {
+        match self {
+            Self::Malformed => "urn:portreeve:problem:malformed-request",
+            Self::NotAuthenticated => "urn:portreeve:problem:not-authenticated",
+            Self::NotAllowed => "urn:portreeve:problem:not-allowed",
+            Self::NoSuchPath => "urn:portreeve:problem:no-such-path",
+            Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
+            Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
+            Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
+            Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
+            Self::MediaType => "urn:portreeve:problem:unsupported-media-type",
+            Self::HeaderTooLarge => "urn:portreeve:problem:header-too-large",
+            Self::Busy => "urn:portreeve:problem:busy",
+            Self::CannotTell => "urn:portreeve:problem:cannot-tell",
+            Self::Internal => "urn:portreeve:problem:internal",
+        }
+    }
+
+    /// The `title`.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Malformed => "The request cannot be read",
+            Self::NotAuthenticated => "The client is not authenticated",
+            Self::NotAllowed => "The client may not use this face",
+            Self::NoSuchPath => "There is nothing at this path",
+            Self::UnknownDevice => "No source knows this device",
+            Self::MethodNotAllowed => "The path does not take this method",
+            Self::BodyTimeout => "The body did not come in time",
+            Self::BodyTooLarge => "The body is too large",
+            Self::MediaType => "The body is not in a form that is read here",
+            Self::HeaderTooLarge => "The header section is too large",
+            Self::Busy => "Too many requests of this kind are on the way",
+            Self::CannotTell => "The sources could not be asked",
+            Self::Internal => "Something went wrong inside Portreeve",
+        }
+    }
+
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
+            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// A request that is not answered, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    kind: ProblemKind,
+    detail: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    allow: Option<HeaderValue>,
+}
+
+impl Problem {
+    /// `detail` says what was wrong, where, and what was expected. Never a secret.
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            retry_after: None,
+            allow: None,
+        }
+    }
+
+    pub(crate) fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ProblemKind::Malformed, detail)
+    }
+
+    /// When asking again may help.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The methods that the path takes.
+    #[must_use]
+    pub(crate) fn allow(mut self, methods: Option<HeaderValue>) -> Self {
+        self.allow = methods;
+        self
+    }
+
+    pub(crate) const fn kind(&self) -> ProblemKind {
+        self.kind
+    }
+
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The members that every problem has. `request` is the request's name,
+    /// `status` the one that is really sent.
+    pub(crate) fn members<'a>(&'a self, request: &'a str, status: StatusCode) -> Members<'a> {
+        Members {
+            uri: self.kind.uri(),
+            title: self.kind.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            instance: Instance(request),
+        }
+    }
+
+    /// The response, with the kind's own status unless `status` is another.
+    pub(crate) fn response(&self, request: &str, status: StatusCode) -> Response<Full<Bytes>> {
+        let body = serde_json::to_vec(&self.members(request, status)).unwrap_or_default();
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.append(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"portreeve\", charset=\"UTF-8\""),
+            );
+            headers.append(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"portreeve\""),
+            );
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(RETRY_AFTER, whole_seconds(after).into());
+        }
+        if let Some(methods) = &self.allow {
+            headers.insert(http::header::ALLOW, methods.clone());
+        }
+        response
+    }
+}
+
+pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Seconds for `Retry-After`: at least one, so that nobody asks in a circle.
+pub(crate) fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs()
+        .saturating_add(u64::from(span.subsec_nanos() > 0))
+        .max(1)
+}
+
+/// The members of RFC 9457, section 3.1.
+#[derive(Debug, Serialize)]
+pub(crate) struct Members<'a> {
+    #[serde(rename = "type")]
+    uri: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: Instance<'a>,
+}
+
+/// The request's name as a URI.
+#[derive(Debug)]
+struct Instance<'a>(&'a str);
+
+impl Serialize for Instance<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:portreeve:request:{}", self.0))
+    }
+}
+
+/// Handlers behind axum give the problem itself; the dispatcher, which knows
+/// the request's name and the face, makes the response of it.
+impl IntoResponse for Problem {
+    fn into_response(self) -> AxumResponse {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,137 @@
+//! The REST face: `/v1/…`, described in [`OPENAPI`](crate::OPENAPI).
+
+mod answer;
+mod batch;
+mod device;
+mod question;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Body as HttpBody;
+use portreeve_domain::{Absence, Answer, Finding, Identifier, Outcome, Question};
+use serde::Serialize;
+
+use crate::body::{LARGEST_QUESTION, Reply, read_json};
+use crate::clients::Client;
+use crate::faces::Faces;
+use crate::path;
+use crate::problem::{Members, PROBLEM_JSON, Problem, ProblemKind, whole_seconds};
+use crate::request_id::RequestId;
+pub use answer::AnswerView;
+pub(crate) use batch::batch;
+
+/// Room for a usual answer, so that its buffer grows once at most.
+const USUAL_ANSWER: usize = 2048;
+
+/// `GET /v1/devices/{identifier}`
+pub(crate) async fn device(
+    faces: &Faces,
+    client: &Arc<Client>,
+    request: &RequestId,
+    segment: &str,
+    query: Option<&str>,
+) -> Result<(Reply, Answer), Problem> {
+    if query.is_some() {
+        return Err(Problem::malformed(
+            "a query is not taken here; nothing was expected after the path",
+        ));
+    }
+    let text = path::decode(segment)?;
+    let identifier: Identifier = text
+        .parse()
+        .map_err(|error| Problem::malformed(format!("the identifier in the path: {error}")))?;
+    let connection = Arc::clone(&client.connection);
+    let question = Question::new(vec![identifier], connection, client.patience);
+    let answer = faces.answer(&question).await;
+    let known = !matches!(answer.finding, Finding::Absent(Absence::UnknownDevice));
+    let reply = if known || matches!(answer.outcome, Outcome::CannotTell(_)) {
+        render(&answer, request)
+    } else {
+        let detail = "every source was asked and none knows a device of this identifier";
+        render_problem(
+            &Problem::new(ProblemKind::UnknownDevice, detail),
+            &answer,
+            request,
+        )
+    };
+    Ok((reply, answer))
+}
+
+/// `POST /v1/decisions`
+pub(crate) async fn decision<B>(
+    faces: &Faces,
+    client: &Arc<Client>,
+    id: &RequestId,
+    request: Request<B>,
+) -> Result<(Reply, Answer), Problem>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let largest = LARGEST_QUESTION.min(faces.limits.max_body);
+    let body = read_json(request, largest, faces.limits.body_timeout).await?;
+    let question = question::read(&body, client)?;
+    let answer = faces.answer(&question).await;
+    Ok((render(&answer, id), answer))
+}
+
+/// A decision with 200, whatever it is; "cannot tell" as a problem with 503.
+fn render(answer: &Answer, request: &RequestId) -> Reply {
+    if let Outcome::CannotTell(missing) = &answer.outcome {
+        let problem = Problem::new(ProblemKind::CannotTell, missing.detail.to_string());
+        return render_problem(&problem, answer, request);
+    }
+    let body = to_json(&AnswerView(answer));
+    reply(
+        StatusCode::OK,
+        HeaderValue::from_static("application/json"),
+        body,
+    )
+}
+
+/// A problem that carries everything an answer does.
+fn render_problem(problem: &Problem, answer: &Answer, request: &RequestId) -> Reply {
+    #[derive(Serialize)]
+    struct Both<'a> {
+        #[serde(flatten)]
+        problem: Members<'a>,
+        #[serde(flatten)]
+        answer: AnswerView<'a>,
+    }
+
+    let status = problem.kind().status();
+    let body = to_json(&Both {
+        problem: problem.members(request.as_str(), status),
+        answer: AnswerView(answer),
+    });
+    let mut reply = reply(status, PROBLEM_JSON, body);
+    if let Outcome::CannotTell(missing) = &answer.outcome {
+        let seconds = whole_seconds(missing.retry_after);
+        reply.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    reply
+}
+
+fn to_json(value: &impl Serialize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(USUAL_ANSWER);
+    if let Err(error) = serde_json::to_writer(&mut json, value) {
+        tracing::error!(%error, "an answer cannot be written as JSON");
+    }
+    json
+}
+
+fn reply(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Reply {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, kind);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,207 @@
+//! One connection from the handshake to its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::no_delay;
+use super::tls::H2;
+use super::watched::{Patience, Requests, Watched};
+use crate::Limits;
+use crate::dispatch::{Dispatcher, Peer};
+use crate::metrics::Counted;
+
+/// Where hyper stops reading a header section and answers 431 on its own.
+/// Above our own limit, so that most oversized ones get a proper answer.
+const READ_BUFFER: usize = 64 << 10;
+/// The same for HTTP/2, where a header list is decoded.
+const H2_HEADER: u32 = 64 << 10;
+/// Requests of one HTTP/2 connection at a time.
+const STREAMS: u32 = 128;
+/// How often an HTTP/2 client is asked whether it is still there, and how long
+/// it may take to say so.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
+
+/// All connections of a server.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) limits: Limits,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) tasks: TaskTracker,
+    /// No new requests.
+    pub(super) stopping: CancellationToken,
+    /// No more at all.
+    pub(super) cut: CancellationToken,
+}
+
+impl Connections {
+    /// Serves a new connection in a task of its own, if there is room.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<TlsAcceptor>,
+    ) {
+        let metrics = &self.dispatcher.faces.metrics;
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            metrics.too_many.inc();
+            tracing::warn!(%peer, "closed a connection at once: there are too many");
+            return;
+        };
+        metrics.accepted.inc();
+        let connections = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let _place = place;
+            let _counted = Counted::new(&connections.dispatcher.faces.metrics.connections);
+            let serving = connections.serve(stream, peer, tls);
+            connections.cut.run_until_cancelled(serving).await;
+        });
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) {
+        no_delay(&stream);
+        let peer_at = |certified| Peer {
+            address: peer.ip().to_canonical(),
+            certified,
+        };
+        let Some(tls) = tls else {
+            return self.serve_http(stream, peer_at(None), false).await;
+        };
+        let Some(stream) = self.shake_hands(stream, peer, &tls).await else {
+            return;
+        };
+        let (_, session) = stream.get_ref();
+        let is_h2 = session.alpn_protocol() == Some(H2);
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        let clients = &self.dispatcher.faces.clients;
+        let certified = certificate.and_then(|certificate| clients.of_certificate(certificate));
+        self.serve_http(stream, peer_at(certified), is_h2).await;
+    }
+
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: &TlsAcceptor,
+    ) -> Option<TlsStream<TcpStream>> {
+        let handshake = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream));
+        let handshake = self.stopping.run_until_cancelled(handshake).await?;
+        let reason = match handshake {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "too slow".to_owned(),
+        };
+        self.dispatcher.faces.metrics.handshake_failed.inc();
+        tracing::info!(%peer, reason, "a TLS handshake failed");
+        None
+    }
+
+    async fn serve_http<S>(&self, stream: S, peer: Peer, is_h2: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let requests = Arc::new(Requests::default());
+        let patience = Patience {
+            header: (!is_h2).then_some(self.limits.header_timeout),
+            idle: self.limits.idle_timeout,
+        };
+        let stream = Watched::new(stream, patience, Arc::clone(&requests));
+        let address = peer.address;
+        let peer = Arc::new(peer);
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let dispatcher = Arc::clone(&self.dispatcher);
+            let peer = Arc::clone(&peer);
+            let requests = Arc::clone(&requests);
+            async move {
+                let _ongoing = requests.begin();
+                Ok::<_, Infallible>(dispatcher.answer(&peer, request).await)
+            }
+        });
+        let builder = self.builder(is_h2);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = self.stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            if is_time_out(&*error) {
+                self.dispatcher.faces.metrics.cut.inc();
+            }
+            tracing::debug!(peer = %address, error, "a connection ended early");
+        }
+    }
+
+    fn builder(&self, is_h2: bool) -> Builder<Streams> {
+        let builder = Builder::new(Streams {
+            tasks: self.tasks.clone(),
+            cut: self.cut.clone(),
+        });
+        // What it is was agreed on in the handshake; nothing has to be guessed.
+        let mut builder = if is_h2 {
+            builder.http2_only()
+        } else {
+            builder.http1_only()
+        };
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(READ_BUFFER);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(H2_HEADER)
+            .keep_alive_interval(PING.0)
+            .keep_alive_timeout(PING.1);
+        builder
+    }
+}
+
+/// Runs the streams of HTTP/2 connections as tasks of the server.
+#[derive(Clone, Debug)]
+struct Streams {
+    tasks: TaskTracker,
+    cut: CancellationToken,
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let cut = self.cut.clone();
+        self.tasks.spawn(async move {
+            cut.run_until_cancelled(stream).await;
+        });
+    }
+}
+
+fn is_time_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::TimedOut
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,203 @@
+//! Listening, connections, shutdown.
+
+mod connection;
+mod tls;
+mod watched;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_gateway::Gateway;
+use prometheus::Registry;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clients::ClientsError;
+use crate::dispatch::Dispatcher;
+use crate::faces::Faces;
+use crate::{FaceSettings, Limits, ListenerSettings};
+use connection::Connections;
+
+/// Pause after a failed `accept`, which most often means that the process has
+/// no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// No listener is configured.
+    #[error("there is no address to listen on")]
+    NoListener,
+    /// A listener without TLS that can be reached from the network.
+    #[error(
+        "`{0}` can be reached from the network, and without TLS only a loopback address may be listened on"
+    )]
+    PlainOutsideLoopback(SocketAddr),
+    /// The certificates or the key cannot be used.
+    #[error("TLS for `{address}`: {message}")]
+    Tls {
+        /// The listener.
+        address: SocketAddr,
+        /// What is wrong. Never the key.
+        message: String,
+    },
+    /// The address is taken or not ours.
+    #[error("cannot listen on `{address}`: {source}")]
+    Listen {
+        /// The listener.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The clients cannot be told apart or cannot be used.
+    #[error(transparent)]
+    Clients(#[from] ClientsError),
+    /// The registry has metrics of the same names already.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// The faces, listening.
+///
+/// Connections are accepted by the system from [`Server::bind`] on and served
+/// by [`Server::serve`].
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Listener>,
+    addresses: Vec<SocketAddr>,
+    faces: Arc<Faces>,
+    limits: Limits,
+}
+
+struct Listener {
+    socket: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut listener = formatter.debug_struct("Listener");
+        listener
+            .field("socket", &self.socket)
+            .field("tls", &self.tls.is_some())
+            .finish()
+    }
+}
+
+impl Server {
+    /// Opens the sockets. `registry` is where the faces count and what
+    /// `/metrics` shows.
+    pub async fn bind(
+        settings: FaceSettings,
+        gateway: Arc<Gateway>,
+        registry: &Registry,
+    ) -> Result<Self, BindError> {
+        if settings.listeners.is_empty() {
+            return Err(BindError::NoListener);
+        }
+        let faces = Faces::new(settings.clients, settings.limits, gateway, registry)?;
+        let mut listeners = Vec::with_capacity(settings.listeners.len());
+        let mut addresses = Vec::with_capacity(settings.listeners.len());
+        for listener in settings.listeners {
+            let (listener, address) = listen(listener).await?;
+            listeners.push(listener);
+            addresses.push(address);
+        }
+        Ok(Self {
+            listeners,
+            addresses,
+            faces: Arc::new(faces),
+            limits: settings.limits,
+        })
+    }
+
+    /// Where it listens, in the settings' order, with the real ports.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown` is there. Then it accepts no more, lets requests
+    /// on the way end within the time the settings give, cuts what is left, and
+    /// returns when every task has ended.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let limits = self.limits;
+        let tasks = TaskTracker::new();
+        let stopping = CancellationToken::new();
+        let cut = CancellationToken::new();
+        let connections = Arc::new(Connections {
+            dispatcher: Arc::new(Dispatcher::new(Arc::clone(&self.faces))),
+            limits,
+            places: Arc::new(Semaphore::new(limits.max_connections)),
+            tasks: tasks.clone(),
+            stopping: stopping.clone(),
+            cut: cut.clone(),
+        });
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            accepting.spawn(accept(listener, Arc::clone(&connections)));
+        }
+        shutdown.await;
+        self.faces.stop();
+        // Dropping the listeners closes them; new clients go elsewhere at once.
+        accepting.shutdown().await;
+        stopping.cancel();
+        tasks.close();
+        if tokio::time::timeout(limits.shutdown_timeout, tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                connections = tasks.len(),
+                "cutting connections that did not end in time"
+            );
+            cut.cancel();
+            tasks.wait().await;
+        }
+    }
+}
+
+async fn listen(settings: ListenerSettings) -> Result<(Listener, SocketAddr), BindError> {
+    let (address, tls) = match settings {
+        ListenerSettings::Plain { address } if !address.ip().is_loopback() => {
+            return Err(BindError::PlainOutsideLoopback(address));
+        }
+        ListenerSettings::Plain { address } => (address, None),
+        ListenerSettings::Tls { address, tls } => {
+            let config = tls::server_config(tls).map_err(|error| BindError::Tls {
+                address,
+                message: error.to_string(),
+            })?;
+            (address, Some(TlsAcceptor::from(Arc::new(config))))
+        }
+    };
+    let refused = |source| BindError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok((Listener { socket, tls }, address))
+}
+
+async fn accept(listener: Listener, connections: Arc<Connections>) {
+    loop {
+        match listener.socket.accept().await {
+            Ok((stream, peer)) => connections.take(stream, peer, listener.tls.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Small answers leave at once.
+fn no_delay(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps small answers back");
+    }
+}
