@@ -6,7 +6,7 @@ use std::process::Command;
 use clap::Args;
 
 use crate::guests;
-use crate::step::{run, run_command, step, target_directory};
+use crate::step::{build_host, run_command, step, target_directory};
 
 /// What the demo can be told.
 #[derive(Args)]

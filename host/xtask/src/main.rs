@@ -4,6 +4,7 @@
 //! rather than in a shell, so that it runs the same everywhere.
 
 mod demo;
+mod deny;
 mod guests;
 mod prerequisites;
 mod step;
@@ -37,6 +38,9 @@ enum Command {
     /// Format, lint, and run all tests, guests included. Installs what is
     /// missing beside the Rust toolchain (Debian packages, msal clients).
     Test,
+    /// Check licences, sources and bans of all dependencies. Installs
+    /// `cargo-deny` below `target/` if it is missing.
+    Deny,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +60,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Guests { names } => guests::print_summary(&guests::build(&root, &names)?),
         Command::Demo(demo) => demo::demo(&root, &demo),
         Command::Test => test::test(&root),
+        Command::Deny => deny::deny(&root),
     }
 }
 

@@ -8,6 +8,15 @@ use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 
+/// Builds everything of the host: libraries, programs, tests, benches.
+///
+/// Always the whole, for `cargo` settles features for what it is told to build,
+/// and other features would compile wasmtime once more.
+pub(crate) fn build_host(root: &Path) -> anyhow::Result<()> {
+    let build = ["build", "--release", "--workspace", "--all-targets"];
+    run(root, "cargo", build)
+}
+
 /// Announces a step and runs it; tells how long it took.
 pub(crate) fn step(title: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     say(&format!("── {title}"));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use cargo_metadata::MetadataCommand;
 
-use crate::step::{on_path, run, run_command, say, step};
+use crate::step::{build_host, on_path, run, run_command, say, step};
 use crate::{guests, prerequisites};
 
 /// Formats, lints, unit, integration and black-box tests, guests included.
