@@ -29,8 +29,10 @@ pub enum CertificateFileError {
     /// The password does not open it.
     #[error("the password is wrong")]
     WrongPassword,
-    /// It is encrypted and no password was given.
-    #[error("the private key is encrypted and no password is configured")]
+    /// It does not open without a password and none was given.
+    #[error(
+        "the file does not open without a password and none is configured; if it was made without one, export it again with a password"
+    )]
     PasswordMissing,
     /// An encryption that is not supported.
     #[error("the encryption of the file is not supported: {0}")]
@@ -65,10 +67,18 @@ struct Inner {
 
 impl ClientCertificate {
     /// Reads a PFX (PKCS#12) file: the old RC2 and 3DES encryption of Windows as well as today's
-    /// AES. A missing password is the same as an empty one. Of several certificates the one that
-    /// belongs to the key is taken.
+    /// AES. Of several certificates the one that belongs to the key is taken.
+    ///
+    /// A missing password is the same as an empty one. Files whose password is null rather than
+    /// empty, which some libraries write, do not open.
     pub fn from_pfx(file: &[u8], password: Option<&Secret>) -> Result<Self, CertificateFileError> {
-        let contents = pfx::read(file, password.map_or("", Secret::expose))?;
+        let password = password.map_or("", Secret::expose);
+        let contents = pfx::read(file, password).map_err(|error| match error {
+            CertificateFileError::WrongPassword if password.is_empty() => {
+                CertificateFileError::PasswordMissing
+            }
+            error => error,
+        })?;
         let mut last = CertificateFileError::NoKey;
         for key in &contents.keys {
             match Self::pair(key, &contents.certificates) {

@@ -60,7 +60,7 @@ fn pfx_that_cannot_be_used() {
     };
     assert_eq!(
         refused(file!("modern.pfx"), None),
-        CertificateFileError::WrongPassword
+        CertificateFileError::PasswordMissing
     );
     assert_eq!(
         refused(file!("legacy.pfx"), Some("x")),

@@ -148,7 +148,8 @@ impl HostPattern {
                 if !has_whole_labels(domain) {
                     return Err(PatternError::Host(text.to_owned()));
                 }
-                if wildcard && !domain.contains('.') {
+                // Other stars of Unicode become `*` only when the name is normalised.
+                if domain.contains('*') || (wildcard && !domain.contains('.')) {
                     return Err(PatternError::Wildcard(text.to_owned()));
                 }
                 let domain = domain.to_owned();

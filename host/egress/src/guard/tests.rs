@@ -109,6 +109,9 @@ fn odd_grants_are_refused() {
         "*example.com",
         "*.1.2.3.4",
         "**.example.com",
+        "﹡",
+        "﹡.example.com",
+        "*.﹡.com",
     ] {
         assert!(text.parse::<HostGrant>().is_err(), "{text}");
     }
