@@ -28,17 +28,7 @@ pub(crate) fn demo(root: &Path, demo: &Demo) -> anyhow::Result<()> {
         let names = ["intune".to_owned(), "baseline".to_owned()];
         guests::print_summary(&guests::build(root, &names)?)
     })?;
-    step("build gateway and simulated tenant", || {
-        let build = [
-            "build",
-            "--release",
-            "-p",
-            "portreeve",
-            "-p",
-            "portreeve-harness",
-        ];
-        run(root, "cargo", build)
-    })?;
+    step("build gateway and simulated tenant", || build_host(root))?;
     let mut program = Command::new(target_directory(root).join("release/portreeve-demo"));
     program
         .arg("--gateway-port")

@@ -75,7 +75,7 @@ mod tests {
             TABLE.iter().map(|row| row.codes.len()).sum::<usize>(),
             BY_CODE.len()
         );
-        assert_eq!(BY_CODE.len(), 54, "all rows of the advice table");
+        assert_eq!(BY_CODE.len(), 57, "all rows of the advice table");
     }
 
     #[test]
