@@ -1,0 +1,246 @@
+//! One connector of the configuration, ready to be asked.
+
+use std::sync::Arc;
+
+use portreeve_egress::{
+    AssertionAlgorithm, CredentialKind, CredentialSettings, Egress, EgressSettings, HostGrant,
+};
+use portreeve_runtime::{
+    Connector, ConnectorSettings, Descriptor, MemoryState, PluginKind, Runtime, StateQuota,
+};
+
+use super::plugin;
+use crate::config::{
+    self, Algorithm, ConnectorConfig, CredentialConfig, Problem, Problems, listed, nearest,
+};
+
+/// Loads it; beside it come warnings.
+pub(super) async fn load(
+    config: &ConnectorConfig,
+    runtime: &Runtime,
+) -> Result<(Connector, Vec<Problem>), Problems> {
+    let plugin = plugin::load(&config.plugin, PluginKind::Connector, runtime).await?;
+    let mut problems = credential_problems(config, plugin.descriptor());
+    let egress = Egress::new(config.name.value.clone(), egress_settings(config));
+    let egress = match egress {
+        Ok(egress) => egress,
+        Err(error) => {
+            let problem = Problem::with(&config.name, error.to_string());
+            problems
+                .push(problem.hint("see `egress`, `trust` and `credentials` of this connector"));
+            return Err(Problems(problems));
+        }
+    };
+    let settings = ConnectorSettings {
+        settings: config.settings.to_json(),
+        limits: config.limits.to_limits(config.timeout),
+        breaker: config.limits.to_breaker(),
+        egress,
+        state: Arc::new(MemoryState::new(StateQuota::default())),
+    };
+    match plugin.connector(&config.name.value, settings).await {
+        Ok(connector) if problems.is_empty() => {
+            Ok((connector, ungranted(config, plugin.descriptor())))
+        }
+        Ok(_) => Err(Problems(problems)),
+        Err(error) => {
+            let Problems(found) =
+                plugin::instance_problems(&config.name, &config.plugin, &config.settings, error);
+            problems.extend(found);
+            Err(Problems(problems))
+        }
+    }
+}
+
+fn egress_settings(config: &ConnectorConfig) -> EgressSettings {
+    let roots = config.trust.iter().flat_map(|file| &file.certificates);
+    EgressSettings {
+        allow: config.egress.clone(),
+        private_networks: config.private_networks.clone(),
+        connect_timeout: config.requests.connect_timeout.0,
+        request_timeout: config.requests.timeout.0,
+        max_response_bytes: config.requests.max_response.0,
+        max_request_bytes: config.requests.max_request.0,
+        max_concurrent: config.requests.max_concurrent,
+        roots: roots.cloned().collect(),
+        credentials: config.credentials.0.iter().map(credential).collect(),
+    }
+}
+
+fn credential(config: &CredentialConfig) -> CredentialSettings {
+    let kind = match &config.kind {
+        config::CredentialKind::ClientSecret { token, secret } => {
+            CredentialKind::Oauth2ClientSecret {
+                token_url: token.token_url.to_string(),
+                client_id: token.client_id.clone(),
+                secret: secret.value.clone(),
+                scope: token.scope.clone().unwrap_or_default(),
+            }
+        }
+        config::CredentialKind::ClientCertificate {
+            token,
+            certificate,
+            algorithm,
+        } => CredentialKind::Oauth2ClientCertificate {
+            token_url: token.token_url.to_string(),
+            client_id: token.client_id.clone(),
+            certificate: certificate.certificate.clone(),
+            scope: token.scope.clone().unwrap_or_default(),
+            algorithm: match algorithm {
+                Algorithm::Ps256 => AssertionAlgorithm::Ps256,
+                Algorithm::Rs256 => AssertionAlgorithm::Rs256,
+            },
+        },
+        config::CredentialKind::Basic { username, password } => CredentialKind::Basic {
+            user: username.clone(),
+            password: password.value.clone(),
+        },
+        config::CredentialKind::Bearer { secret } => CredentialKind::Bearer {
+            token: secret.value.clone(),
+        },
+        config::CredentialKind::Header { header, secret } => CredentialKind::Header {
+            name: header.clone(),
+            value: secret.value.clone(),
+        },
+        config::CredentialKind::Hmac { secret } => CredentialKind::Hmac {
+            secret: secret.value.clone(),
+        },
+    };
+    CredentialSettings {
+        slot: config.name.value.clone(),
+        urls: config.urls.clone(),
+        kind,
+    }
+}
+
+/// Credentials that the plugin needs and has not, or has and does not know.
+fn credential_problems(config: &ConnectorConfig, descriptor: &Descriptor) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let slots: Vec<&str> = descriptor
+        .credentials
+        .iter()
+        .map(|slot| slot.name.as_str())
+        .collect();
+    for slot in &descriptor.credentials {
+        let name = &slot.name;
+        let Some(configured) = config.credentials.get(name) else {
+            if !slot.optional {
+                let message = format!("credential `{name}` is missing: {}", slot.description);
+                problems.push(Problem::with(&config.name, message).hint(format!(
+                    "add `[connectors.{}.credentials.{name}]`",
+                    config.name.value
+                )));
+            }
+            continue;
+        };
+        let kind = configured.kind.word();
+        let accepted: Vec<&str> = slot.kinds.iter().map(String::as_str).collect();
+        if !accepted.is_empty() && !accepted.contains(&kind) {
+            let message = format!("the plugin takes no credential of kind `{kind}`");
+            problems.push(
+                Problem::with(&configured.name, message)
+                    .hint(format!("it takes {}", listed(&accepted))),
+            );
+        }
+    }
+    for configured in &config.credentials.0 {
+        let name = configured.name.value.as_str();
+        if !slots.contains(&name) {
+            let message = format!("the plugin knows no credential `{name}`");
+            let hint = match nearest(name, &slots) {
+                Some(slot) => format!("did you mean `{slot}`?"),
+                None if slots.is_empty() => "it needs none".to_owned(),
+                None => format!("it knows {}", listed(&slots)),
+            };
+            problems.push(Problem::with(&configured.name, message).hint(hint));
+        }
+    }
+    problems
+}
+
+/// Hosts that the plugin wants to reach and that no grant covers. Granting
+/// less is the operator's right, so this is no error.
+fn ungranted(config: &ConnectorConfig, descriptor: &Descriptor) -> Vec<Problem> {
+    let settings = config.settings.to_json();
+    let wishes = descriptor.egress.iter().map(|wish| fill(wish, &settings));
+    wishes
+        .filter(|wish| {
+            let Ok(host) = wish.parse::<HostGrant>() else {
+                // A setting in it is not set.
+                return false;
+            };
+            !config.egress.iter().any(|grant| overlap(grant, &host))
+        })
+        .map(|wish| {
+            let message = format!("the plugin wants to reach `{wish}`, which is not granted");
+            Problem::with(&config.name, message).hint(format!("add `\"{wish}\"` to `egress`"))
+        })
+        .collect()
+}
+
+/// Puts settings for `${key}`.
+fn fill(wish: &str, settings: &serde_json::Value) -> String {
+    let mut filled = String::new();
+    let mut rest = wish;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((key, after)) = after.split_once('}') else {
+            break;
+        };
+        filled.push_str(before);
+        match settings.get(key) {
+            Some(serde_json::Value::String(text)) => filled.push_str(text),
+            Some(other) => filled.push_str(&other.to_string()),
+            None => filled.push_str("${}"),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// Whether one of the grants covers a host of the other.
+fn overlap(one: &HostGrant, other: &HostGrant) -> bool {
+    // `*` is not in a URL; any label in its place will do.
+    let example = |grant: &HostGrant| url::Url::parse(&grant.to_string().replace("*.", "any."));
+    let matches =
+        |grant: &HostGrant, of: &HostGrant| example(of).is_ok_and(|url| grant.matches(&url));
+    matches(one, other) || matches(other, one)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn settings_stand_in_for_their_keys() {
+        let settings = json!({"host": "mdm.example", "port": 8443});
+        for (wish, expected) in [
+            ("graph.microsoft.com", "graph.microsoft.com"),
+            ("${host}:${port}", "mdm.example:8443"),
+            ("*.${host}", "*.mdm.example"),
+            ("${other}", "${}"),
+            ("${broken", "${broken"),
+        ] {
+            assert_eq!(fill(wish, &settings), expected, "{wish}");
+        }
+    }
+
+    #[test]
+    fn grants_overlap_when_one_covers_the_other() {
+        for (one, other, expected) in [
+            ("a.example", "a.example", true),
+            ("*.example.com", "a.example.com", true),
+            ("a.example.com", "*.example.com", true),
+            ("*.example.com", "*.b.example.com", true),
+            ("a.example:8443", "a.example", false),
+            ("http://a.example", "a.example", false),
+            ("a.example", "b.example", false),
+        ] {
+            let (one, other): (HostGrant, HostGrant) =
+                (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(overlap(&one, &other), expected, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The pipeline in the gateway's words.
+
+use std::sync::Arc;
+
+use portreeve_cache::FreshnessRules;
+use portreeve_domain::Lists;
+use portreeve_gateway::{GatewaySettings, PolicySettings, SourceSettings};
+
+use super::Parts;
+use crate::config::{Config, ConnectorConfig, OnError};
+
+/// Sources and policies are in the order of the configuration.
+pub(crate) fn gateway_settings(config: &Config, parts: Parts) -> GatewaySettings {
+    let sources = config.connectors.0.iter().zip(parts.connectors);
+    let sources = sources.map(|(config, connector)| SourceSettings {
+        name: config.name.value.as_str().into(),
+        source: Arc::new(connector),
+        freshness: freshness(config),
+        timeout: config.timeout.0,
+    });
+    let chain = config.policies.0.iter().zip(parts.policies);
+    let chain = chain.map(|(config, policy)| PolicySettings {
+        name: config.name.value.as_str().into(),
+        evaluator: Arc::new(policy),
+        on_error: match config.on_error {
+            OnError::Deny => portreeve_gateway::OnError::Deny,
+            OnError::Abstain => portreeve_gateway::OnError::Abstain,
+            OnError::Skip => portreeve_gateway::OnError::Skip,
+        },
+    });
+    let mut lists = Lists::default();
+    for (name, list) in &config.lists {
+        lists.insert(name, list.members().iter().map(String::as_str));
+    }
+    GatewaySettings {
+        sources: sources.collect(),
+        chain: chain.collect(),
+        lists,
+        cache: config.cache.to_settings(),
+        verdict_ttl: config.chain.verdict_ttl.0,
+        retry_after: config.sources.retry_after.0,
+        max_flights: config.sources.max_calls,
+    }
+}
+
+fn freshness(config: &ConnectorConfig) -> FreshnessRules {
+    FreshnessRules {
+        ttl: config.ttl.0,
+        max_stale_compliant: config.max_stale_compliant.0,
+        max_stale_other: config.max_stale_other.0,
+        negative_ttl: config.negative_ttl.0,
+    }
+}

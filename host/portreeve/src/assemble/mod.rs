@@ -1,0 +1,104 @@
+//! From the configuration to parts that work together.
+
+mod connector;
+mod faces;
+mod gateway;
+mod plugin;
+mod policy;
+
+use futures_util::future::join_all;
+use portreeve_runtime::{Connector, Policy, Runtime};
+
+use crate::config::{Config, Problem, Problems};
+
+pub(crate) use faces::face_settings;
+pub(crate) use gateway::gateway_settings;
+pub(crate) use plugin::load_advice;
+
+/// The plugins that the configuration names, loaded, with settings that fit.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// In the operator's order.
+    pub(crate) connectors: Vec<Connector>,
+    /// In the order of the chain.
+    pub(crate) policies: Vec<Policy>,
+    /// What the operator should know, though it is no error.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// Starts the engine.
+pub(crate) fn runtime(config: &Config) -> Result<Runtime, Problems> {
+    Runtime::new(&config.plugins.to_settings()).map_err(|error| {
+        Problem::nowhere(error.to_string())
+            .hint("see `[plugins]` in the configuration")
+            .into()
+    })
+}
+
+/// Loads all plugins at the same time. The network is not used.
+pub(crate) async fn parts(config: &Config, runtime: &Runtime) -> Result<Parts, Problems> {
+    let connectors = config.connectors.0.iter();
+    let connectors = join_all(connectors.map(|config| connector::load(config, runtime)));
+    let policies = config.policies.0.iter();
+    let policies = join_all(policies.map(|config| policy::load(config, runtime)));
+    let (connectors, policies) = tokio::join!(connectors, policies);
+
+    let mut problems = Vec::new();
+    let mut parts = Parts {
+        connectors: Vec::new(),
+        policies: Vec::new(),
+        warnings: useless(config),
+    };
+    for loaded in connectors {
+        match loaded {
+            Ok((connector, warnings)) => {
+                parts.connectors.push(connector);
+                parts.warnings.extend(warnings);
+            }
+            Err(Problems(found)) => problems.extend(found),
+        }
+    }
+    for loaded in policies {
+        match loaded {
+            Ok(policy) => parts.policies.push(policy),
+            Err(Problems(found)) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(parts)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// What is allowed and helps nobody.
+fn useless(config: &Config) -> Vec<Problem> {
+    let parts = [
+        (config.clients.0.is_empty(), "clients", "nobody may ask"),
+        (
+            config.connectors.0.is_empty(),
+            "connectors",
+            "no device is known",
+        ),
+        (
+            config.policies.0.is_empty(),
+            "policies",
+            "no question has an answer",
+        ),
+    ];
+    let empty = parts.into_iter().filter(|(empty, ..)| *empty);
+    empty
+        .map(|(_, table, meaning)| {
+            Problem::nowhere(format!("there are no `{table}`, so {meaning}"))
+                .hint(format!("add `[{table}.NAME]`"))
+        })
+        .collect()
+}
+
+/// One connector alone.
+pub(crate) async fn connector(
+    config: &crate::config::ConnectorConfig,
+    runtime: &Runtime,
+) -> Result<(Connector, Vec<Problem>), Problems> {
+    connector::load(config, runtime).await
+}

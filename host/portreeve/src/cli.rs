@@ -1,0 +1,237 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Decides who may use a network port.
+///
+/// Portreeve answers the questions of network access control products (NAC) from what device
+/// management systems know, under a policy that is a WebAssembly component.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portreeve",
+    version,
+    styles = STYLES,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Read `portreeve COMMAND --help` for examples and exit codes."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// What to log to stderr, e.g. `debug` or `info,portreeve_gateway=trace`; overrides `PORTREEVE_LOG` and the configuration
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway
+    #[command(after_help = SERVE_HELP)]
+    Serve(ConfigArgument),
+    /// Check the configuration without touching the network
+    #[command(after_help = CHECK_CONFIG_HELP)]
+    CheckConfig(CheckConfig),
+    /// Ask about one endpoint and show the verdict
+    #[command(after_help = LOOKUP_HELP)]
+    Lookup(Box<Lookup>),
+    /// Work with connectors
+    #[command(subcommand)]
+    Connector(ConnectorCommand),
+    /// Work with plugin files
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Print a script that completes commands in your shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// Your shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorCommand {
+    /// Talk to a connector's source and report what works and what does not
+    #[command(after_help = CONNECTOR_CHECK_HELP)]
+    Check(ConnectorCheck),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Show what a plugin is, what it wants, and how to configure it
+    #[command(after_help = PLUGIN_INSPECT_HELP)]
+    Inspect(PluginInspect),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgument {
+    /// Configuration file; else `PORTREEVE_CONFIG` names it, else it is `/etc/portreeve/portreeve.toml`
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfig {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lookup {
+    /// What names the endpoint: a MAC address, a GUID or `kind:value`, e.g.
+    /// `serial:C02XK0AAJGH5`; several identifiers name the same endpoint
+    #[arg(required = true, value_name = "IDENTIFIER")]
+    pub(crate) identifiers: Vec<portreeve_domain::Identifier>,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) timeout: u64,
+
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+/// Asking a gateway that runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Asking a running gateway")]
+pub(crate) struct Remote {
+    /// Ask the gateway at this address, not the configuration
+    #[arg(long, value_hint = ValueHint::Url, conflicts_with = "config")]
+    pub(crate) url: Option<url::Url>,
+
+    /// Trust the certificates in this file, not those of the system
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, requires = "url")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// User name; the password is in `--password-file` or in `PORTREEVE_PASSWORD`
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub(crate) user: Option<String>,
+
+    /// File with the password
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// File with a bearer key; else `PORTREEVE_TOKEN` holds the key itself
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath,
+        requires = "url", conflicts_with = "user")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Client certificate and key, one PEM file
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, requires = "url")]
+    pub(crate) identity: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectorCheck {
+    /// Name of the connector in the configuration
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How long the check may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginInspect {
+    /// The component, a `.wasm` file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SERVE_HELP: &str = "\
+For each listener one line `ready URL` goes to stdout once it serves. SIGTERM or SIGINT ends it
+after the answers that are under way, a second one at once.
+
+Examples:
+  portreeve serve
+  portreeve serve --config ./portreeve.toml --log debug
+
+Exit codes: 0 ended by a signal, 1 error, 2 wrong usage";
+
+const CHECK_CONFIG_HELP: &str = "\
+Reads the configuration, its certificates, keys and secrets, loads every plugin and checks its
+settings. Prints what is in force, with all defaults and without secrets.
+
+Examples:
+  portreeve check-config
+  portreeve check-config --config ./portreeve.toml --json | jq .connectors
+
+Exit codes: 0 usable, 1 not usable, 2 wrong usage";
+
+const LOOKUP_HELP: &str = "\
+Without `--url` the connectors and policies of the configuration run in this process, with an
+empty cache. With `--url` a running gateway is asked.
+
+Examples:
+  portreeve lookup 00:50:56:a4:89:5a
+  portreeve lookup serial:C02XK0AAJGH5 user:ada@example.com --json
+  portreeve lookup 3eeb9e62-cec9-4dd8-9dd6-74903695a62b \\
+      --url https://portreeve.example.com:8443 --user helpdesk --password-file ~/.portreeve
+
+Exit codes: 0 permit, 1 error, 2 wrong usage, 3 restrict, 4 deny, 5 cannot tell";
+
+const CONNECTOR_CHECK_HELP: &str = "\
+Examples:
+  portreeve connector check contoso
+  portreeve connector check contoso --config ./portreeve.toml --json
+
+Exit codes: 0 passed or degraded, 1 failed, 2 wrong usage";
+
+const PLUGIN_INSPECT_HELP: &str = "\
+Examples:
+  portreeve plugin inspect plugins/intune.wasm
+  portreeve plugin inspect plugins/intune.wasm --json | jq .imports
+
+Exit codes: 0 usable, 1 not usable, 2 wrong usage";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  portreeve completions bash > ~/.local/share/bash-completion/completions/portreeve
+  portreeve completions zsh > ~/.zfunc/_portreeve
+  portreeve completions fish > ~/.config/fish/completions/portreeve.fish";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,75 @@
+//! What each command does.
+
+mod check_config;
+mod connector;
+mod lookup;
+mod plugin;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::CommandFactory;
+
+use crate::cli::{Arguments, Command, ConfigArgument, ConnectorCommand, PluginCommand};
+use crate::config::{Config, Environment, LogFormat};
+use crate::telemetry;
+
+const CONFIG_VARIABLE: &str = "PORTREEVE_CONFIG";
+const DEFAULT_CONFIG: &str = "/etc/portreeve/portreeve.toml";
+
+/// Runs one command. Its exit code is for scripts.
+pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
+    let log = arguments.log.as_deref();
+    // Only `serve` is there for its logs.
+    let quiet = || telemetry::start(log, environment, "warn", LogFormat::Text);
+    match arguments.command {
+        Command::Serve(argument) => {
+            let config = load(&argument, environment)?;
+            let level = &config.log.level.0;
+            telemetry::start(log, environment, level, config.log.format)?;
+            serve::run(config)
+        }
+        Command::CheckConfig(command) => {
+            quiet()?;
+            check_config::run(&load(&command.config, environment)?, command.json)
+        }
+        Command::Lookup(command) => {
+            quiet()?;
+            lookup::run(*command, environment)
+        }
+        Command::Connector(ConnectorCommand::Check(command)) => {
+            quiet()?;
+            connector::check(&load(&command.config, environment)?, &command)
+        }
+        Command::Plugin(PluginCommand::Inspect(command)) => {
+            quiet()?;
+            plugin::inspect(&command)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "portreeve", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn load(argument: &ConfigArgument, environment: &dyn Environment) -> anyhow::Result<Config> {
+    let path = argument
+        .config
+        .clone()
+        .or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from))
+        .unwrap_or_else(|| DEFAULT_CONFIG.into());
+    Ok(Config::load(&path, environment)?)
+}
+
+/// Runs what waits for something. Plugins have threads of their own.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the threads of the gateway")?;
+    Ok(runtime.block_on(work))
+}

@@ -1,0 +1,133 @@
+//! `portreeve serve`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use portreeve_faces::{BindError, Server};
+use portreeve_gateway::Gateway;
+use prometheus::Registry;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Problem, Problems};
+use crate::{assemble, output};
+
+/// Runs the gateway until a signal ends it.
+pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
+    super::block_on(serve(config))?
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    let (server, gateway) = tokio::select! {
+        started = start(config) => started?,
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    for (scheme, address) in server.origins() {
+        output::line(format!("ready {scheme}://{address}"))?;
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
+    let stopping = CancellationToken::new();
+    let ended = serve_until(server, &gateway, stopping.clone());
+    let twice = async {
+        signals.next().await;
+        tracing::info!("ending; a second signal ends at once");
+        stopping.cancel();
+        signals.next().await;
+    };
+    tokio::select! {
+        () = ended => Ok(ExitCode::SUCCESS),
+        // Tasks may be stuck, and dropping them could wait.
+        () = twice => std::process::exit(1),
+    }
+}
+
+/// Serves, and ends in order once it is told to.
+async fn serve_until(started: Started, gateway: &Gateway, stopping: CancellationToken) {
+    started.server.serve(stopping.cancelled_owned()).await;
+    let ended = tokio::time::timeout(started.shutdown_timeout, gateway.shutdown());
+    if ended.await.is_err() {
+        tracing::warn!("look-ups that did not end in time are cut off");
+    }
+}
+
+/// The server and what is told about it.
+struct Started {
+    server: Server,
+    schemes: Vec<&'static str>,
+    shutdown_timeout: Duration,
+}
+
+impl Started {
+    fn origins(&self) -> impl Iterator<Item = (&'static str, std::net::SocketAddr)> {
+        let addresses = self.server.local_addresses().iter().copied();
+        self.schemes.iter().copied().zip(addresses)
+    }
+}
+
+async fn start(config: Config) -> anyhow::Result<(Started, std::sync::Arc<Gateway>)> {
+    let runtime = assemble::runtime(&config)?;
+    let parts = assemble::parts(&config, &runtime).await?;
+    for warning in &parts.warnings {
+        log_warning(warning);
+    }
+    let registry = Registry::new();
+    let gateway = Gateway::new(assemble::gateway_settings(&config, parts), &registry)?;
+    let shutdown_timeout = config.server.shutdown_timeout.0;
+    let tls = config.server.tls.is_some().then_some("https");
+    let plain = config.server.plain.is_some().then_some("http");
+    let faces = assemble::face_settings(config.server, &config.clients.0);
+    let server = Server::bind(faces, gateway.clone(), &registry)
+        .await
+        .map_err(|error| explain(&error))?;
+    let started = Started {
+        server,
+        schemes: tls.into_iter().chain(plain).collect(),
+        shutdown_timeout,
+    };
+    Ok((started, gateway))
+}
+
+fn explain(error: &BindError) -> Problems {
+    let hint = match error {
+        BindError::NoListener | BindError::PlainOutsideLoopback(_) => {
+            "see `[server]` and `[server.plain]`"
+        }
+        BindError::Tls { .. } => "see `certificate`, `key` and `client-ca` under `[server]`",
+        BindError::Listen { .. } => {
+            "another program may listen there already, or the address is not this machine's"
+        }
+        BindError::Clients(_) => "see `[clients.NAME]`",
+        BindError::Metrics(_) => "this is a mistake in Portreeve, please report it",
+    };
+    Problem::nowhere(error.to_string()).hint(hint).into()
+}
+
+fn log_warning(problem: &Problem) {
+    let hint = problem.advice();
+    tracing::warn!(%problem, hint, "the configuration may not do what is meant");
+}
+
+/// The signals that end the program.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `[clients.NAME]`: who may ask, and how they prove it.
+
+use ipnet::IpNet;
+use portreeve_faces::Face;
+use serde::{Serialize, Serializer};
+
+use super::place::Located;
+use super::problem::Problem;
+use super::read::{FromNode, Reader, Section};
+use super::secret::SecretSetting;
+use super::tree::Node;
+use super::value::{Span, choice, text};
+
+/// `[clients.NAME]`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ClientConfig {
+    #[serde(skip)]
+    pub(crate) name: Located<String>,
+    #[serde(serialize_with = "super::credential::as_texts")]
+    pub(crate) faces: Vec<Face>,
+    pub(crate) basic: Option<BasicConfig>,
+    pub(crate) bearer: Option<SecretSetting>,
+    pub(crate) certificate: Option<CertificateMatch>,
+    pub(crate) networks: Vec<IpNet>,
+    pub(crate) patience: Span,
+}
+
+const FACES: [(&str, Face); 4] = [
+    ("rest", Face::Rest),
+    ("radius", Face::Radius),
+    ("metrics", Face::Metrics),
+    ("admin", Face::Admin),
+];
+
+impl FromNode for Face {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        choice(node, reader, &FACES)
+    }
+}
+
+/// `basic = { username = "…", password = { … } }`
+#[derive(Debug, Serialize)]
+pub(crate) struct BasicConfig {
+    pub(crate) username: String,
+    pub(crate) password: SecretSetting,
+}
+
+impl FromNode for BasicConfig {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        let section = Section::of_node(node, reader)?;
+        let username = section.required("username", "\"radius\"");
+        let password = section.required("password", "{ env = \"RADIUS_PASSWORD\" }");
+        if let Some(node) = section.node("username")
+            && username
+                .as_ref()
+                .is_some_and(|name: &String| name.contains(':'))
+        {
+            let message = "a user name of Basic authentication has no colon";
+            reader.report(
+                Problem::new(&node.place, &node.key, message)
+                    .hint("choose another name (RFC 7617, section 2)"),
+            );
+        }
+        section.finish();
+        Some(Self {
+            username: username?,
+            password: password?,
+        })
+    }
+}
+
+/// `certificate = { … }`, which certificate of those that `client-ca` signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CertificateMatch {
+    /// A DNS name, URI or mail address in the subject alternative name.
+    San(String),
+    /// SHA-256 of the certificate.
+    Sha256(#[serde(serialize_with = "as_hexadecimal")] [u8; 32]),
+}
+
+impl FromNode for CertificateMatch {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        let section = Section::of_node(node, reader)?;
+        let san = section.node("san");
+        let sha256 = section.node("sha256");
+        section.finish();
+        match (san, sha256) {
+            (Some(san), None) => text(san, reader).map(|san| Self::San(san.to_owned())),
+            (None, Some(sha256)) => fingerprint(sha256, reader).map(Self::Sha256),
+            _ => {
+                let message = "exactly one of `san` and `sha256` is needed";
+                reader.report(
+                    Problem::new(&node.place, &node.key, message)
+                        .hint("write e.g. `{ san = \"ise.example.com\" }`"),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// Hexadecimal, as OpenSSL prints it with colons or without.
+fn fingerprint(node: &Node, reader: &Reader<'_>) -> Option<[u8; 32]> {
+    let written = text(node, reader)?;
+    let mut fingerprint = [0; 32];
+    if hex::decode_to_slice(written.replace(':', ""), &mut fingerprint).is_ok() {
+        return Some(fingerprint);
+    }
+    let message = format!("`{written}` is no SHA-256 fingerprint");
+    reader.report(
+        Problem::new(&node.place, &node.key, message)
+            .hint("`openssl x509 -in FILE -noout -fingerprint -sha256` prints it"),
+    );
+    None
+}
+
+fn as_hexadecimal<S: Serializer>(fingerprint: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(fingerprint))
+}
+
+pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<ClientConfig> {
+    let faces = section.required::<Vec<Face>>("faces", "[\"rest\"]");
+    let basic = section.optional("basic");
+    let bearer = section.optional("bearer");
+    let certificate = section.optional("certificate");
+    let networks = section.or("networks", Vec::new());
+    let patience = section.or("patience", Span::seconds(2));
+    let authenticated = ["basic", "bearer", "certificate"]
+        .iter()
+        .any(|key| section.node(key).is_some());
+    if !authenticated {
+        section.reader.report(
+            section
+                .problem("nothing says how this client proves who it is")
+                .hint("add `basic`, `bearer` or `certificate`"),
+        );
+    }
+    if let Some(node) = section.node("faces")
+        && faces.as_ref().is_some_and(Vec::is_empty)
+    {
+        section.reader.report(
+            Problem::new(
+                &node.place,
+                &node.key,
+                "a client without faces may not ask anything",
+            )
+            .hint("write e.g. `[\"rest\"]`"),
+        );
+    }
+    section.finish();
+    Some(ClientConfig {
+        name,
+        faces: faces?,
+        basic,
+        bearer,
+        certificate,
+        networks,
+        patience,
+    })
+}

@@ -1,0 +1,116 @@
+//! The main file and the files it includes, as one table.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::place::{Place, SourceFile};
+use super::problem::{Problem, Problems};
+use super::read::{FromNode, Reader};
+use super::tree::{Node, Table, Value};
+
+const INCLUDE: &str = "include";
+
+/// Reads `path` and everything it includes. The place is the start of the file.
+pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Result<(Table, Place), Problems> {
+    let file = read(path).map_err(|why| {
+        let message = format!("cannot read `{}`: {why}", path.display());
+        Problem::nowhere(message).hint("name the configuration file with `--config PATH`")
+    })?;
+    let start = Place::new(Arc::clone(&file), 0);
+    let mut root = Table::parse(&file).map_err(Problems)?;
+    let mut problems = Vec::new();
+    let position = root.0.iter().position(|entry| entry.name == INCLUDE);
+    if let Some(position) = position {
+        let include = root.0.remove(position).node;
+        for path in included(&include, reader) {
+            add(&path, &include, &mut root, &mut problems);
+        }
+    }
+    if problems.is_empty() {
+        Ok((root, start))
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Arc<SourceFile>> {
+    let text = fs::read_to_string(path)?;
+    let path = path.to_owned();
+    Ok(Arc::new(SourceFile { path, text }))
+}
+
+fn add(path: &Path, include: &Node, root: &mut Table, problems: &mut Vec<Problem>) {
+    let file = match read(path) {
+        Ok(file) => file,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            problems.push(Problem::new(&include.place, &include.key, message));
+            return;
+        }
+    };
+    match Table::parse(&file) {
+        Ok(table) => {
+            if let Some(entry) = table.get(INCLUDE) {
+                problems.push(
+                    Problem::new(&entry.place, INCLUDE, "an included file includes no others")
+                        .hint("add the pattern to `include` in the main file"),
+                );
+            }
+            root.merge(table, problems);
+        }
+        Err(found) => problems.extend(found),
+    }
+}
+
+/// The files that the patterns match, in alphabetical order for each pattern.
+fn included(include: &Node, reader: &Reader<'_>) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    if !matches!(include.value, Value::Array(_)) {
+        Vec::<String>::from_node(include, reader);
+        return paths;
+    }
+    let Value::Array(items) = &include.value else {
+        return paths;
+    };
+    for item in items {
+        let Some(pattern) = String::from_node(item, reader) else {
+            continue;
+        };
+        let whole = item.place.directory().join(&pattern);
+        let report = |message: String, hint: &str| {
+            reader.report(Problem::new(&item.place, &item.key, message).hint(hint));
+        };
+        let found = match glob::glob(&whole.to_string_lossy()) {
+            Ok(found) => found,
+            Err(error) => {
+                let hint = "write e.g. `\"conf.d/*.toml\"`";
+                report(format!("`{pattern}` is no pattern: {error}"), hint);
+                continue;
+            }
+        };
+        let mut matched = 0;
+        for path in found {
+            matched += 1;
+            match path {
+                Ok(path) if paths.contains(&path) => {}
+                Ok(path) => paths.push(path),
+                Err(error) => {
+                    let message = format!(
+                        "cannot read `{}`: {}",
+                        error.path().display(),
+                        error.error()
+                    );
+                    report(message, "the folder must be readable");
+                }
+            }
+        }
+        // An empty `conf.d` is fine, a file that was named is not.
+        let named = !pattern.contains(['*', '?', '[']);
+        if matched == 0 && named {
+            let hint = "a relative path is relative to the file that names it";
+            report(format!("there is no file `{}`", whole.display()), hint);
+        }
+    }
+    paths
+}

@@ -1,0 +1,156 @@
+//! The configuration: one TOML file and what it includes, read into types.
+//!
+//! Reading finds everything that is wrong, not only the first mistake, and
+//! says of each in which file, line and column it is, under which key, and
+//! what to do. What comes out needs no further checks but those that take a
+//! loaded plugin.
+//!
+//! No other part of the program reads the environment or a secret.
+
+mod certificate;
+mod client;
+mod connector;
+mod credential;
+mod environment;
+mod file;
+mod list;
+mod load;
+mod log;
+mod named;
+mod place;
+mod plugin;
+mod policy;
+mod problem;
+mod read;
+mod resources;
+mod secret;
+mod server;
+mod tree;
+mod value;
+
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+pub(crate) use client::{BasicConfig, CertificateMatch, ClientConfig};
+pub(crate) use connector::ConnectorConfig;
+pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
+pub(crate) use environment::{Environment, ProcessEnvironment};
+pub(crate) use file::ExistingFile;
+pub(crate) use list::ListConfig;
+pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use named::Named;
+pub(crate) use place::Located;
+pub(crate) use plugin::Settings;
+pub(crate) use policy::{OnError, PolicyConfig};
+pub(crate) use problem::{Problem, Problems};
+pub(crate) use read::{listed, nearest};
+pub(crate) use resources::{CacheConfig, PluginsConfig};
+pub(crate) use secret::{SecretSetting, read_secret};
+pub(crate) use server::ServerConfig;
+pub(crate) use value::Span;
+
+use read::{Reader, Section};
+
+/// Everything the operator decided.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Config {
+    pub(crate) server: ServerConfig,
+    pub(crate) clients: Named<ClientConfig>,
+    pub(crate) sources: SourcesConfig,
+    /// In the order in which they are trusted.
+    pub(crate) connectors: Named<ConnectorConfig>,
+    pub(crate) chain: ChainConfig,
+    /// In the order in which they are asked; those not in the chain are not here.
+    pub(crate) policies: Named<PolicyConfig>,
+    #[serde(serialize_with = "lists")]
+    pub(crate) lists: Vec<(String, ListConfig)>,
+    pub(crate) cache: CacheConfig,
+    pub(crate) plugins: PluginsConfig,
+    pub(crate) log: LogConfig,
+}
+
+/// `[sources]`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct SourcesConfig {
+    pub(crate) max_calls: usize,
+    pub(crate) retry_after: Span,
+}
+
+/// `[chain]`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct ChainConfig {
+    pub(crate) verdict_ttl: Span,
+}
+
+impl Config {
+    /// Reads the file at `path` and what it includes.
+    pub(crate) fn load(path: &Path, environment: &dyn Environment) -> Result<Self, Problems> {
+        let reader = Reader::new(environment);
+        let (root, start) = load::load(path, &reader)?;
+        let config = Self::read(Section::new(&reader, start, "", Some(&root)));
+        reader.finish(config)
+    }
+
+    fn read(root: Section<'_>) -> Option<Self> {
+        let server = server::read(root.section("server"));
+        let clients = root.named_sections("clients").into_iter();
+        let clients = clients.filter_map(|(name, section)| client::read(name, section));
+        let clients = Named(clients.collect());
+
+        let connectors = root.named_sections("connectors").into_iter();
+        let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
+        let mut connectors = Named(connectors.collect());
+        let sources = root.section("sources");
+        connectors.order(&sources, "order", true);
+        let sources_config = SourcesConfig {
+            max_calls: sources.or("max-calls", 256),
+            retry_after: sources.or("retry-after", Span::seconds(30)),
+        };
+        sources.finish();
+
+        let policies = root.named_sections("policies").into_iter();
+        let policies = policies.filter_map(|(name, section)| policy::read(name, section));
+        let mut policies = Named(policies.collect());
+        let chain = root.section("chain");
+        policies.order(&chain, "policies", false);
+        let chain_config = ChainConfig {
+            verdict_ttl: chain.or("verdict-ttl", Span::seconds(60)),
+        };
+        chain.finish();
+
+        let lists = list::read(root.node("lists"), root.reader);
+        let cache = CacheConfig::read(root.section("cache"));
+        let plugins = PluginsConfig::read(root.section("plugins"));
+        let log = LogConfig::read(root.section("log"));
+        root.finish();
+        Some(Self {
+            server: server?,
+            clients,
+            sources: sources_config,
+            connectors,
+            chain: chain_config,
+            policies,
+            lists,
+            cache,
+            plugins,
+            log,
+        })
+    }
+
+    /// What is in force, with every default filled in and every secret left
+    /// out, as TOML.
+    pub(crate) fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}
+
+fn lists<S: Serializer>(lists: &[(String, ListConfig)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(lists.iter().map(|(name, list)| (name, list)))
+}
+
+#[cfg(test)]
+mod tests;
