@@ -50,7 +50,7 @@ fn check_imports(root: &Path, guest: &Guest, component: &[u8]) -> anyhow::Result
     Ok(())
 }
 
-fn imports_of_world(wit: &Path, world: &str) -> anyhow::Result<BTreeSet<String>> {
+pub(super) fn imports_of_world(wit: &Path, world: &str) -> anyhow::Result<BTreeSet<String>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve
         .push_dir(wit)

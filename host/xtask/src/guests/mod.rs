@@ -270,3 +270,6 @@ fn folders(package: &Package, all: &[Package]) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,15 @@ impl Toolchain {
         })
     }
 
+    /// One that is never run.
+    #[cfg(test)]
+    pub(super) fn of_version(version: &str) -> Self {
+        Self {
+            version: version.to_owned(),
+            libraries: PathBuf::new(),
+        }
+    }
+
     /// Version with commit and host, for digests.
     pub(super) fn version(&self) -> &str {
         &self.version
