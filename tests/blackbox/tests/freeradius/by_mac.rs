@@ -25,6 +25,10 @@ async fn devices_by_mac_address() {
         let reply = ask(&radius, &spelling).await.unwrap();
         assert!(reply.accepted, "{spelling}: {reply:?}");
         assert_eq!(reply.vlan(), Some(STAFF), "{spelling}: {reply:?}");
+        assert_eq!(reply.get("Aruba-User-Role"), Some("staff"), "{reply:?}");
+        assert_eq!(reply.get("Filter-Id"), Some("STAFF"), "{reply:?}");
+        let group = "cts:security-group-tag=0010-00";
+        assert_eq!(reply.get("Cisco-AVPair"), Some(group), "{reply:?}");
         assert_eq!(reply.get("Session-Timeout"), Some("28800"), "{reply:?}");
         assert_eq!(reply.get("Termination-Action"), Some("RADIUS-Request"));
         assert_eq!(reply.get("Reply-Message"), None, "{reply:?}");

@@ -33,7 +33,7 @@ async fn stand() -> anyhow::Result<Stand> {
         .policy(&format!(
             r#"compliance = {{ non-compliant = "restrict" }}
 [policies.baseline.settings.obligations]
-permit = {{ vlan = "{STAFF}", session-timeout = "8h" }}
+permit = {{ vlan = "{STAFF}", role = "staff", acl = "STAFF", sgt = 16, session-timeout = "8h" }}
 restrict = {{ vlan = "{QUARANTINE}", redirect = "https://help.example.com/?why={{reason}}" }}"#
         ))
         .extra(&format!(

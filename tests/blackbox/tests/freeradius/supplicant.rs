@@ -87,19 +87,18 @@ fn read(accepted: bool, text: &str) -> anyhow::Result<Outcome> {
     const PACKET: &str = "RADIUS message: code=";
 
     let start = text.rfind(PACKET).context("no packet")?;
-    let mut attributes = Vec::new();
-    let mut lines = text.get(start..).unwrap_or_default().lines().skip(1);
-    while let Some(header) = lines
-        .next()
-        .and_then(|line| line.strip_prefix("   Attribute "))
-    {
-        let kind = header.split(' ').next().unwrap_or_default().parse()?;
-        let value = lines.next().context("an attribute's value")?;
-        let value = value
-            .trim_start()
-            .strip_prefix("Value: ")
-            .context("a value")?;
-        attributes.push((kind, bytes(value)));
+    let mut attributes = Vec::<(u8, Vec<u8>)>::new();
+    for line in text.get(start..).unwrap_or_default().lines().skip(1) {
+        if let Some(header) = line.strip_prefix("   Attribute ") {
+            let kind = header.split(' ').next().unwrap_or_default().parse()?;
+            attributes.push((kind, Vec::new()));
+        } else if let Some(shown) = line.strip_prefix("      Value: ") {
+            // The value of a type that it does not know is not shown.
+            let (_, value) = attributes.last_mut().context("a value of nothing")?;
+            *value = bytes(shown);
+        } else {
+            break;
+        }
     }
     Ok(Outcome {
         accepted,
