@@ -84,7 +84,7 @@ fn os() -> impl Strategy<Value = OperatingSystem> {
 
 prop_compose! {
     fn subject()(
-        now in 0..200 * HOUR,
+        now in prop_oneof![0..200 * HOUR, (0..200_u64).prop_map(|hours| hours * HOUR)],
         absence in proptest::option::weighted(0.2, select(vec![
             Absence::UnknownDevice,
             Absence::SourcesUnavailable,
