@@ -126,7 +126,7 @@ fn find_service<S: Services>(
             return None;
         }
     };
-    let probe = Probe::new(services);
+    let probe = Probe::new(services, &graph);
     let result = discovery::discover(&probe, settings);
     way(findings, &graph, &probe);
     match result {
@@ -150,7 +150,7 @@ fn ask_service<S: Services>(
     settings: &Settings,
     address: &Address,
 ) {
-    let probe = Probe::new(services);
+    let probe = Probe::new(services, address);
     let info = retrieval::server_info(&probe, settings);
     way(findings, address, &probe);
     match info {

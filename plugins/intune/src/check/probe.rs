@@ -1,10 +1,11 @@
-//! Watching how the first request of a step fares.
+//! Watching how the first request to a host fares.
 
 use std::cell::RefCell;
 
 use portreeve_plugin::connector::credentials::Info;
 use portreeve_plugin::http::{Error, Response};
 
+use crate::address::Address;
 use crate::services::Services;
 
 /// How far a request got.
@@ -16,16 +17,18 @@ pub(super) enum Way {
     Refused(Error),
 }
 
-/// The host's services, with a note on the first request.
+/// The services, with a note on the first request to one address.
 pub(super) struct Probe<'a, S> {
     services: &'a S,
+    address: String,
     pub(super) first: RefCell<Option<Way>>,
 }
 
 impl<'a, S: Services> Probe<'a, S> {
-    pub(super) fn new(services: &'a S) -> Self {
+    pub(super) fn new(services: &'a S, address: &Address) -> Self {
         Self {
             services,
+            address: address.to_string(),
             first: RefCell::new(None),
         }
     }
@@ -35,7 +38,7 @@ impl<S: Services> Services for Probe<'_, S> {
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
         let result = self.services.get(url, accept);
         let mut first = self.first.borrow_mut();
-        if first.is_none() {
+        if first.is_none() && url.starts_with(&self.address) {
             *first = Some(match &result {
                 Ok(_) => Way::Answered,
                 Err(error) => Way::Refused(error.clone()),

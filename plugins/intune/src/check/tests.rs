@@ -205,6 +205,26 @@ fn the_service_fails() {
 }
 
 #[test]
+fn findings_name_the_host_that_failed() {
+    let answers = [
+        endpoints("a"),
+        endpoints("a"),
+        Err(HttpError::Connect("refused".to_owned())),
+    ];
+    let services = host(granted(), answers);
+    // Without a cache, Graph is asked first in every step.
+    let settings = Settings {
+        discovery_cache_hours: 0,
+        ..Settings::default()
+    };
+    let report = run(&services, &settings);
+    assert_eq!(
+        lines(&report).last().unwrap(),
+        "- connection fef.a.manage.microsoft.com: refused"
+    );
+}
+
+#[test]
 fn credentials_and_permissions() {
     let credentials = vec![
         ("graph".to_owned(), info(Status::Failing, &[])),

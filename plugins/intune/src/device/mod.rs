@@ -199,28 +199,32 @@ fn family_by_name(name: &str) -> Option<&'static str> {
 
 fn family_by_model(model: &str) -> Option<&'static str> {
     let model = model.to_ascii_lowercase();
-    [
-        ("iphone", "ios"),
-        ("ipod", "ios"),
-        ("ipad", "ipados"),
-        ("macbook", "macos"),
-        ("imac", "macos"),
-        ("mac", "macos"),
-    ]
-    .into_iter()
-    .find(|(start, _)| {
-        model
-            .strip_prefix(start)
-            // `MacBookPro18,3`, `Mac14,2`, `Mac mini`; no `Machinery`.
-            .is_some_and(|rest| {
-                *start != "mac"
-                    || !rest.starts_with(|next: char| next.is_ascii_lowercase())
-                    || rest.starts_with("mini")
-                    || rest.starts_with("pro")
-                    || rest.starts_with("studio")
-            })
-    })
-    .map(|(_, family)| family)
+    let starts = |names: &[&str]| names.iter().any(|name| model.starts_with(name));
+    if starts(&["iphone", "ipod"]) {
+        Some("ios")
+    } else if starts(&["ipad"]) {
+        Some("ipados")
+    } else if starts(&[
+        "macbook",
+        "imac",
+        "mac mini",
+        "macmini",
+        "mac pro",
+        "macpro",
+        "mac studio",
+    ]) || is_numbered_mac(&model)
+    {
+        Some("macos")
+    } else {
+        None
+    }
+}
+
+/// `mac14,2`, the form of all newer ones.
+fn is_numbered_mac(model: &str) -> bool {
+    model
+        .strip_prefix("mac")
+        .is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
 /// Only Windows is recognised by its version: `10.0.19043.2006`.

@@ -162,8 +162,15 @@ fn outcome(entries: Vec<Entry>, asked: &Asked) -> Result<Outcome, Failure> {
             )));
         }
         let device = device::from_entry(entry, asked);
-        if devices.iter().all(|known| known.key != device.key) {
-            devices.push(device);
+        match devices.iter().find(|known| known.key == device.key) {
+            None => devices.push(device),
+            Some(known) if known.compliance == device.compliance => {}
+            Some(_) => {
+                return Err(Failure::new(Error::BadResponse(format!(
+                    "it says two different things about `{}`",
+                    device.key
+                ))));
+            }
         }
     }
     let mut devices = devices.into_iter();

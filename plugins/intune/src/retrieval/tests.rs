@@ -169,6 +169,15 @@ fn several_devices_are_ambiguous() {
     // the same one twice,
     let services = ready([devices(&[&guid_entry(GUID), &guid_entry(GUID)])]);
     assert_eq!(matched_by(&look_up(&services, &[by_mac()]).unwrap()), "mac");
+    // but not if it is two things at once,
+    let contrary = registered(&format!("<guid>{GUID}</guid>"), false);
+    for asked in [by_guid(), by_mac()] {
+        let services = ready([devices(&[&guid_entry(GUID), &contrary])]);
+        assert!(matches!(
+            look_up(&services, &[asked]),
+            Err(Error::BadResponse(_))
+        ));
+    }
     // without names,
     let services = ready([devices(&[&registered("", true), &registered("", false)])]);
     assert!(matches!(
