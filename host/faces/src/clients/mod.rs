@@ -238,3 +238,19 @@ impl Clients {
         client.ok_or(AuthenticationFailure::Wrong)
     }
 }
+
+/// A client for tests of faces, with two seconds of patience.
+#[cfg(test)]
+pub(crate) fn test_client(name: &str) -> Client {
+    let connection = Connection {
+        client: name.into(),
+        ..Connection::default()
+    };
+    Client {
+        name: name.into(),
+        patience: Duration::from_secs(2),
+        connection: Arc::new(connection),
+        faces: [Face::Rest].into_iter().collect(),
+        networks: Vec::new(),
+    }
+}

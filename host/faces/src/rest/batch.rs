@@ -162,7 +162,7 @@ impl Form {
 
 /// Reads `{"questions": […]}` and leaves the questions themselves unread, so
 /// that one that is wrong spoils no other.
-fn read(json: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
+pub(super) fn read(json: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
     let Object(Batch { questions }) =
         serde_json::from_slice(json).map_err(|error| question::not_json(&error))?;
     Ok(questions.0)

@@ -99,12 +99,13 @@ impl<S> Watched<S> {
 
     fn note_read(&mut self) {
         self.moved = true;
-        if self.patience.header.is_some()
-            && self.header == Header::Awaited
-            && !self.requests.are_ongoing()
-        {
-            let before = self.requests.begun();
-            self.header = Header::Begun { before };
+        let begun = self.requests.begun();
+        let continued = matches!(
+            self.header,
+            Header::Begun { before } | Header::Partial { before, .. } if before == begun
+        );
+        if self.patience.header.is_some() && !continued && !self.requests.are_ongoing() {
+            self.header = Header::Begun { before: begun };
         }
     }
 

@@ -1,0 +1,19 @@
+//! The faces through real sockets: a gateway with a native source and policy
+//! behind, clients that were not written here in front.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what stands beside the tests may fail as loudly as they"
+)]
+
+mod answers;
+mod authentication;
+mod authority;
+mod errors;
+mod limits;
+mod operations;
+mod schema;
+mod shutdown;
+mod stand;

@@ -1,0 +1,321 @@
+//! A server on free ports, with a management system and a policy that are told
+//! what to say by the last octet of the address that is asked about.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use portreeve_cache::{CacheSettings, FreshnessRules};
+use portreeve_domain::{
+    Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
+    Lists, Obligation, ObligationKind, Subject, Verdict,
+};
+use portreeve_faces::{
+    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
+    Server, TlsSettings,
+};
+use portreeve_gateway::{
+    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, Lookup, OnError,
+    PolicyError, PolicySettings, Source, SourceError, SourceErrorKind, SourceSettings,
+};
+use prometheus::Registry;
+use reqwest::{Method, RequestBuilder};
+use rustls_pki_types::PrivateKeyDer;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::authority::Authority;
+
+pub(crate) const COMPLIANT: &str = "00:50:56:00:00:01";
+pub(crate) const NOT_COMPLIANT: &str = "00:50:56:00:00:02";
+pub(crate) const UNKNOWN: &str = "00:50:56:00:00:03";
+pub(crate) const UNREACHABLE: &str = "00:50:56:00:00:04";
+pub(crate) const AMBIGUOUS: &str = "00:50:56:00:00:05";
+/// The management system never answers.
+pub(crate) const HANGING: &str = "00:50:56:00:00:06";
+
+pub(crate) const SCRIPT: &str = "Bearer script-key";
+/// `radius:radius-password`
+pub(crate) const RADIUS: &str = "Basic cmFkaXVzOnJhZGl1cy1wYXNzd29yZA==";
+pub(crate) const MONITOR: &str = "Bearer monitor-key";
+
+#[derive(Debug)]
+struct Mdm;
+
+impl Source for Mdm {
+    fn find<'a>(
+        &'a self,
+        identifiers: &'a [Identifier],
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Lookup, SourceError>> {
+        let mac = identifiers.iter().find_map(Identifier::as_mac);
+        let state = match mac.map(|mac| mac.octets()[5]) {
+            Some(1) => ComplianceState::Compliant,
+            Some(2) => ComplianceState::NonCompliant,
+            Some(4) => {
+                let error = SourceError {
+                    kind: SourceErrorKind::Unavailable,
+                    message: "connection refused".to_owned(),
+                    retry_after: None,
+                };
+                return async { Err(error) }.boxed();
+            }
+            Some(5) => return async { Ok(Lookup::Ambiguous) }.boxed(),
+            Some(6) => {
+                return async move {
+                    tokio::time::sleep_until(deadline.into()).await;
+                    Ok(Lookup::Unknown)
+                }
+                .boxed();
+            }
+            _ => return async { Ok(Lookup::Unknown) }.boxed(),
+        };
+        let device = Device {
+            key: "42".to_owned(),
+            ids: identifiers.to_vec(),
+            compliance: Compliance {
+                state,
+                ..Compliance::default()
+            },
+            ..Device::default()
+        };
+        async { Ok(Lookup::Found(Box::new(device))) }.boxed()
+    }
+
+    fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
+        async { CheckReport::default() }.boxed()
+    }
+
+    fn health(&self) -> Health {
+        Health::Failing("token: `contoso.example` answered AADSTS7000215".to_owned())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Policy {
+    failing: AtomicBool,
+}
+
+impl Evaluator for Policy {
+    fn evaluate(&self, subject: Arc<Subject>) -> BoxFuture<'_, Result<Evaluation, PolicyError>> {
+        let (verdict, code) = match &subject.finding {
+            Finding::Device(device) if device.compliance.state == ComplianceState::Compliant => {
+                (Verdict::Permit, "compliant")
+            }
+            Finding::Device(_) => (Verdict::Deny, "not-compliant"),
+            Finding::Absent(Absence::UnknownDevice) => (Verdict::Deny, "not-registered"),
+            Finding::Absent(_) => (Verdict::Abstain, "no-facts"),
+        };
+        let mut decision = Decision::because(verdict, code, "as the management system says");
+        if verdict == Verdict::Permit {
+            decision.obligations.push(Obligation {
+                kind: ObligationKind::Vlan("10".to_owned()),
+                advisory: false,
+            });
+        }
+        let mut facts_read = FactsRead::default();
+        facts_read.note(Fact::Compliance);
+        facts_read.note(Fact::Absence);
+        async {
+            Ok(Evaluation {
+                decision,
+                facts_read,
+            })
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        if self.failing.load(Ordering::SeqCst) {
+            Health::Failing("trapped at 0x1234".to_owned())
+        } else {
+            Health::Ok
+        }
+    }
+}
+
+fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
+    let source = SourceSettings {
+        name: "contoso".into(),
+        source: Arc::new(Mdm),
+        freshness: FreshnessRules {
+            ttl: Duration::from_mins(5),
+            max_stale_compliant: Duration::from_hours(24),
+            max_stale_other: Duration::from_hours(1),
+            negative_ttl: Duration::from_mins(1),
+        },
+        timeout: Duration::from_secs(5),
+    };
+    let policy = PolicySettings {
+        name: "baseline".into(),
+        evaluator: Arc::clone(policy) as Arc<dyn Evaluator>,
+        on_error: OnError::Deny,
+    };
+    let settings = GatewaySettings {
+        sources: vec![source],
+        chain: vec![policy],
+        lists: Lists::default(),
+        cache: CacheSettings {
+            max_devices: 1_000,
+            max_bytes: 1 << 20,
+            max_unknown: 1_000,
+            max_verdicts: 1_000,
+        },
+        verdict_ttl: Duration::from_mins(1),
+        retry_after: Duration::from_secs(7),
+        max_flights: 100,
+    };
+    Gateway::new(settings, registry).unwrap()
+}
+
+pub(crate) fn client(
+    name: &str,
+    authentication: ClientAuthentication,
+    faces: &[Face],
+) -> ClientSettings {
+    ClientSettings {
+        name: name.into(),
+        authentication: vec![authentication],
+        faces: faces.to_vec(),
+        networks: Vec::new(),
+        patience: Duration::from_millis(300),
+    }
+}
+
+fn bearer(key: &str) -> ClientAuthentication {
+    let key = Secret::new(key.to_owned());
+    ClientAuthentication::Bearer { key }
+}
+
+fn clients() -> Vec<ClientSettings> {
+    let basic = ClientAuthentication::Basic {
+        username: "radius".to_owned(),
+        password: Secret::new("radius-password".to_owned()),
+    };
+    let certificate = ClientAuthentication::CertificateName("ise.example".to_owned());
+    let mut elsewhere = client("elsewhere", bearer("elsewhere-key"), &[Face::Rest]);
+    elsewhere.networks.push("192.0.2.0/24".parse().unwrap());
+    vec![
+        client("script", bearer("script-key"), &[Face::Rest]),
+        client("radius", basic, &[Face::Radius]),
+        client("monitor", bearer("monitor-key"), &[Face::Metrics]),
+        client("ise", certificate, &[Face::Rest]),
+        elsewhere,
+    ]
+}
+
+/// A running server: TLS first, plain HTTP second.
+pub(crate) struct Stand {
+    pub(crate) tls: SocketAddr,
+    pub(crate) plain: SocketAddr,
+    pub(crate) authority: Authority,
+    pub(crate) client: reqwest::Client,
+    policy: Arc<Policy>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinSet<()>,
+}
+
+impl Stand {
+    pub(crate) async fn new() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let authority = Authority::new("authority");
+        let (certificate, key) = authority.issue(&["localhost"]);
+        let settings = FaceSettings {
+            listeners: vec![
+                ListenerSettings::Tls {
+                    address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                    tls: TlsSettings {
+                        certificates: vec![certificate.der().clone()],
+                        key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+                        client_issuers: vec![authority.certificate.der().clone()],
+                    },
+                },
+                ListenerSettings::Plain {
+                    address: SocketAddr::from(([127, 0, 0, 1], 0)),
+                },
+            ],
+            clients: clients(),
+            limits,
+        };
+        let registry = Registry::new();
+        let policy = Arc::new(Policy::default());
+        let gateway = gateway(&policy, &registry);
+        let server = Server::bind(settings, gateway, &registry).await.unwrap();
+        let &[tls, plain] = server.local_addresses() else {
+            panic!("two listeners have two addresses");
+        };
+        let (stop, stopped) = oneshot::channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(server.serve(async move {
+            let _ = stopped.await;
+        }));
+        Self {
+            tls,
+            plain,
+            client: authority.client(None),
+            authority,
+            policy,
+            stop: Some(stop),
+            serving,
+        }
+    }
+
+    /// A request over TLS.
+    pub(crate) fn request(&self, method: Method, path: &str, credential: &str) -> RequestBuilder {
+        let url = format!("https://localhost:{}{path}", self.tls.port());
+        let request = self.client.request(method, url);
+        if credential.is_empty() {
+            request
+        } else {
+            request.header("authorization", credential)
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str, credential: &str) -> RequestBuilder {
+        self.request(Method::GET, path, credential)
+    }
+
+    pub(crate) fn post(&self, path: &str, credential: &str, json: &str) -> RequestBuilder {
+        self.request(Method::POST, path, credential)
+            .header("content-type", "application/json")
+            .body(json.to_owned())
+    }
+
+    pub(crate) fn break_policy(&self) {
+        self.policy.failing.store(true, Ordering::SeqCst);
+    }
+
+    /// The metrics' text.
+    pub(crate) async fn metrics(&self) -> String {
+        self.get("/metrics", MONITOR)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn begin_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Returns when `serve` has.
+    pub(crate) async fn stopped(mut self) {
+        self.begin_to_stop();
+        self.serving.join_next().await.unwrap().unwrap();
+    }
+}
+
+/// Tries to listen.
+pub(crate) async fn bind(settings: FaceSettings) -> Result<Server, portreeve_faces::BindError> {
+    let registry = Registry::new();
+    let gateway = gateway(&Arc::default(), &registry);
+    Server::bind(settings, gateway, &registry).await
+}
