@@ -19,15 +19,15 @@ const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// tried.
 pub(crate) fn run<S: Services>(services: &S, settings: &Settings) -> Report {
     let mut findings = Vec::new();
-    for party in [Party::Graph, Party::Intune] {
-        credential(
-            &mut findings,
-            party,
-            &services.renew_credential(party.slot()),
-        );
-    }
-    if let Some(address) = find_service(&mut findings, services, settings) {
-        ask_service(&mut findings, services, settings, &address);
+    let [graph, intune] = [Party::Graph, Party::Intune].map(|party| {
+        let info = services.renew_credential(party.slot());
+        credential(&mut findings, party, &info)
+    });
+    if graph {
+        let service = find_service(&mut findings, services, settings);
+        if let Some(address) = service.filter(|_| intune) {
+            ask_service(&mut findings, services, settings, &address);
+        }
     }
     report(findings)
 }
@@ -53,7 +53,8 @@ fn report(findings: Vec<Finding>) -> Report {
     Report { verdict, findings }
 }
 
-fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) {
+/// Whether there is a token.
+fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) -> bool {
     let slot = party.slot();
     let subject = format!("token {slot}");
     let detail = info.detail.clone();
@@ -64,7 +65,7 @@ fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) {
                 format!("no credential `{slot}` is configured"),
                 "give this connector a credential of that name",
             ));
-            return;
+            return false;
         }
         Status::Failing => {
             findings.push(Finding {
@@ -73,7 +74,7 @@ fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) {
                 message: format!("no token for {}", party.name()),
                 hint: detail,
             });
-            return;
+            return false;
         }
         Status::Idle | Status::Ready => findings.push(passed(
             subject,
@@ -81,6 +82,7 @@ fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) {
         )),
     }
     permission(findings, party, &info.permissions);
+    true
 }
 
 fn permission(findings: &mut Vec<Finding>, party: Party, present: &[String]) {

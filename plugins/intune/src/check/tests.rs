@@ -225,19 +225,21 @@ fn findings_name_the_host_that_failed() {
 }
 
 #[test]
-fn credentials_and_permissions() {
-    let credentials = vec![
-        ("graph".to_owned(), info(Status::Failing, &[])),
-        (
-            "intune".to_owned(),
-            info(Status::Ready, &["scep_challenge_provider"]),
-        ),
-    ];
-    let services = host(credentials, [endpoints("a"), server_info(), devices(&[])]);
+fn without_a_token_nothing_is_asked() {
+    let with = |graph: Status, intune: Status| {
+        vec![
+            ("graph".to_owned(), info(graph, &["Application.Read.All"])),
+            (
+                "intune".to_owned(),
+                info(intune, &["scep_challenge_provider"]),
+            ),
+        ]
+    };
+    let services = host(with(Status::Failing, Status::Ready), []);
     let report = run(&services, &Settings::default());
     assert_eq!(report.verdict, Verdict::Failed);
     assert_eq!(
-        lines(&report)[..3],
+        lines(&report),
         [
             "- token graph: no token for Microsoft Graph",
             TOKENS[2],
@@ -248,6 +250,17 @@ fn credentials_and_permissions() {
         report.findings[0].hint.as_deref(),
         Some("AADSTS7000222: make a new secret")
     );
+    let services = host(with(Status::Ready, Status::Failing), [endpoints("a")]);
+    let report = run(&services, &Settings::default());
+    assert_eq!(report.verdict, Verdict::Failed);
+    let expected = [
+        &TOKENS[..2],
+        &["- token intune: no token for Intune's compliance service"],
+        &GRAPH,
+    ]
+    .concat();
+    assert_eq!(lines(&report), expected);
+    assert_eq!(services.asked().len(), 1);
 }
 
 #[test]
@@ -274,10 +287,10 @@ fn an_older_permission_is_enough_and_an_opaque_token_no_failure() {
 
 #[test]
 fn missing_credentials_and_settings() {
-    let services = host(Vec::new(), [Err(HttpError::Timeout)]);
+    let services = host(Vec::new(), []);
     let report = run(&services, &Settings::default());
     assert_eq!(
-        lines(&report)[..2],
+        lines(&report),
         [
             "- token graph: no credential `graph` is configured",
             "- token intune: no credential `intune` is configured",

@@ -190,7 +190,7 @@ fn every_failure_is_told_apart() {
     check([status(403)], "Error::Forbidden", "`Application.Read.All`");
     check([status(429)], "Error::RateLimited", "None");
     check([status(500)], "Error::Unavailable", "500");
-    check([status(302)], "Error::Unavailable", "redirect");
+    check([status(302)], "Error::BadResponse", "redirect");
     check([ok("")], "Error::BadResponse", "cannot be read");
     check([ok("{}")], "Error::BadResponse", "no `value`");
     check([ok("[]")], "Error::BadResponse", "no `value`");

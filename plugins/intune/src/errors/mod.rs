@@ -135,15 +135,15 @@ pub(crate) fn from_status(party: Party, response: &Response, now_ms: u64) -> Fai
         401 => Failure::new(Error::Unauthenticated(match party {
             Party::Graph => text,
             Party::Intune => format!(
-                "{text}; the token's audience is wrong, or the application lacks the permission \
-                 `{}`",
+                "{}; the token's audience is wrong, or the application lacks the permission `{}`",
+                text.trim_end_matches('.'),
                 party.permission()
             ),
         })),
         403 => Failure::new(Error::Forbidden(forbidden(party, told.as_deref()))),
         429 | 503 => Failure::new(Error::RateLimited(pause_ms(response, now_ms))),
         404 | 410 => Failure::moved(Error::Unavailable(text)),
-        300..=399 => Failure::moved(Error::Unavailable(format!(
+        300..=399 => Failure::moved(Error::BadResponse(format!(
             "{name} answered with a redirect ({status}), which is never followed"
         ))),
         500..=599 => Failure::new(Error::Unavailable(text)),
@@ -163,7 +163,10 @@ fn forbidden(party: Party, told: Option<&str>) -> String {
         );
     }
     match named_permissions(told) {
-        Some(named) => format!("missing permission, one of `{named}` ({place})"),
+        Some(named) if named.contains(',') => {
+            format!("missing permission, one of `{named}` ({place})")
+        }
+        Some(named) => format!("missing permission `{named}` ({place})"),
         None => format!(
             "missing permission `{}` ({place}): {told}",
             party.permission()

@@ -60,8 +60,8 @@ fn check_status(party: Party, status: u16, body: &str, expected: &str, moved: bo
 
 #[test]
 fn every_status_has_a_meaning() {
-    check_status(Party::Intune, 301, "", "Error::Unavailable", true);
-    check_status(Party::Intune, 307, "", "Error::Unavailable", true);
+    check_status(Party::Intune, 301, "", "Error::BadResponse", true);
+    check_status(Party::Intune, 307, "", "Error::BadResponse", true);
     check_status(Party::Intune, 400, "", "Error::BadResponse", false);
     check_status(Party::Intune, 401, "", "Error::Unauthenticated", false);
     check_status(Party::Intune, 403, "", "Error::Forbidden", false);
@@ -111,6 +111,12 @@ fn a_missing_permission_is_named() {
         r#"{"Message":"The call is in app only context but does not have application permissions configured"}"#,
         "missing permission `get_device_compliance` (Intune, application permission); \
          only a delegated one was granted",
+    );
+    check_text(
+        Party::Intune,
+        403,
+        r#"{"Message":"Application must have one of the following scopes: get_device_compliance - Operation ID: 1"}"#,
+        "missing permission `get_device_compliance` (Intune, application permission)",
     );
     check_text(
         Party::Intune,

@@ -234,17 +234,11 @@ fn a_moved_service_is_found_again() {
 fn it_is_looked_for_only_once() {
     for failure in moved() {
         let services = ready([failure.clone(), endpoints("msub02"), failure.clone()]);
-        assert!(matches!(
-            look_up(&services, &[by_guid()]),
-            Err(Error::Unavailable(_))
-        ));
+        assert!(look_up(&services, &[by_guid()]).is_err());
         assert_eq!(services.asked().len(), 3);
         // An address that was discovered just now is not discovered again.
         let services = Fake::new([endpoints("msud01"), failure]);
-        assert!(matches!(
-            look_up(&services, &[by_guid()]),
-            Err(Error::Unavailable(_))
-        ));
+        assert!(look_up(&services, &[by_guid()]).is_err());
         assert_eq!(services.asked().len(), 2);
     }
 }
