@@ -1,6 +1,7 @@
 //! An operator's settings against the schema of a plugin.
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use crate::error::SettingsProblem;
@@ -72,11 +73,8 @@ impl Schema {
         let problems: Vec<SettingsProblem> = self
             .validator
             .iter_errors(&document)
+            .flat_map(|error| explain(&error))
             .take(MOST_PROBLEMS)
-            .map(|error| SettingsProblem {
-                pointer: error.instance_path().to_string(),
-                message: error.to_string(),
-            })
             .collect();
         if !problems.is_empty() {
             return Err(problems);
@@ -89,6 +87,31 @@ impl Schema {
             document: text,
             table,
         })
+    }
+}
+
+/// One problem for each setting that is wrong, at its own place also when it
+/// should not be there, or is not there.
+fn explain(error: &ValidationError<'_>) -> Vec<SettingsProblem> {
+    let around = error.instance_path().to_string();
+    let at = |name: &str, message: &str| SettingsProblem {
+        // RFC 6901, section 3.
+        pointer: format!("{around}/{}", name.replace('~', "~0").replace('/', "~1")),
+        message: message.to_owned(),
+    };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| at(name, "unknown setting"))
+            .collect(),
+        ValidationErrorKind::Required {
+            property: Value::String(name),
+        } => vec![at(name, "missing")],
+        _ => vec![SettingsProblem {
+            pointer: around,
+            message: error.to_string(),
+        }],
     }
 }
 
@@ -132,8 +155,17 @@ mod tests {
         let problems = schema().apply(wrong).unwrap_err();
         let mut pointers: Vec<&str> = problems.iter().map(|p| p.pointer.as_str()).collect();
         pointers.sort_unstable();
-        assert_eq!(pointers, ["", "/nested/a", "/retries", "/tenant"]);
-        assert!(problems.iter().any(|p| p.message.contains("typo")));
+        assert_eq!(pointers, ["/nested/a", "/retries", "/tenant", "/typo"]);
+        let missing = schema().apply(json!({ "a/b~": 1 })).unwrap_err();
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        assert!(
+            missing.contains(&"at `/tenant`: missing".to_owned()),
+            "{missing:?}"
+        );
+        assert!(
+            missing.contains(&"at `/a~1b~0`: unknown setting".to_owned()),
+            "{missing:?}"
+        );
         assert!(schema().apply(json!([])).is_err());
         assert!(schema().apply(json!({})).is_err());
     }

@@ -44,8 +44,13 @@ pub(super) async fn load(
         }
         Ok(_) => Err(Problems(problems)),
         Err(error) => {
-            let Problems(found) =
-                plugin::instance_problems(&config.name, &config.plugin, &config.settings, error);
+            let Problems(found) = plugin::instance_problems(
+                &config.name,
+                &config.plugin,
+                &config.settings,
+                &plugin,
+                error,
+            );
             problems.extend(found);
             Err(Problems(problems))
         }

@@ -83,7 +83,7 @@ fn useless(config: &Config) -> Vec<Problem> {
         (
             config.policies.0.is_empty(),
             "policies",
-            "no question has an answer",
+            "every device is denied",
         ),
     ];
     let empty = parts.into_iter().filter(|(empty, ..)| *empty);

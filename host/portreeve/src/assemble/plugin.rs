@@ -2,7 +2,7 @@
 
 use portreeve_runtime::{InstanceError, LoadError, Plugin, PluginKind, Runtime};
 
-use crate::config::{ExistingFile, Located, Problem, Problems, Settings};
+use crate::config::{ExistingFile, Located, Problem, Problems, Settings, nearest};
 
 /// Reads, checks and compiles the component.
 pub(super) async fn load(
@@ -55,6 +55,7 @@ pub(super) fn instance_problems(
     name: &Located<String>,
     file: &Located<ExistingFile>,
     settings: &Settings,
+    plugin: &Plugin,
     error: InstanceError,
 ) -> Problems {
     match error {
@@ -65,7 +66,10 @@ pub(super) fn instance_problems(
             );
             let found = found.iter().map(|problem| {
                 let located = settings.problem(&problem.pointer, &problem.message);
-                located.hint(hint.as_str())
+                match meant(&problem.pointer, plugin) {
+                    Some(near) => located.hint(format!("did you mean `{near}`?")),
+                    None => located.hint(hint.as_str()),
+                }
             });
             Problems(found.collect())
         }
@@ -75,4 +79,13 @@ pub(super) fn instance_problems(
                 .into()
         }
     }
+}
+
+/// The setting that a word the plugin does not know was probably meant to be.
+fn meant(pointer: &str, plugin: &Plugin) -> Option<String> {
+    let name = pointer.strip_prefix('/')?;
+    let properties = plugin.descriptor().config_schema.get("properties")?;
+    let known: Vec<&str> = properties.as_object()?.keys().map(String::as_str).collect();
+    let near = nearest(name, &known)?;
+    (near != name).then(|| near.to_owned())
 }

@@ -16,6 +16,12 @@ pub(super) async fn load(config: &PolicyConfig, runtime: &Runtime) -> Result<Pol
         .policy(&config.name.value, settings)
         .await
         .map_err(|error| {
-            plugin::instance_problems(&config.name, &config.plugin, &config.settings, error)
+            plugin::instance_problems(
+                &config.name,
+                &config.plugin,
+                &config.settings,
+                &plugin,
+                error,
+            )
         })
 }

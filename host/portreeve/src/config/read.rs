@@ -115,7 +115,10 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn node(&self, key: &'static str) -> Option<&'a Node> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.table?.get(key).map(|entry| &entry.node)
     }
 

@@ -22,7 +22,12 @@ fn errors_name_file_line_and_column() {
     let said = Folder::new("[server.plain]\nlisten = \"8080\"\n[log]\nformat = \"jsn\"\n")
         .run(&["check-config"]);
     assert_eq!((said.code, said.stdout.as_str()), (1, ""));
-    assert_snapshot!(said.stderr, @"");
+    assert_snapshot!(said.stderr, @r#"
+    error: portreeve.toml:2:10: server.plain.listen: `8080` is no address to listen on: invalid socket address syntax
+    hint: write an IP address and a port, e.g. `"0.0.0.0:8443"` or `"[::]:8443"`
+    error: portreeve.toml:4:10: log.format: `jsn` is none of `text`, `json`
+    hint: did you mean `json`?
+    "#);
 }
 
 #[test]
@@ -30,7 +35,10 @@ fn settings_are_checked_by_the_plugin() {
     let said = with_policy("no-such-setting = 1").run(&["check-config"]);
     assert_eq!((said.code, said.stdout.as_str()), (1, ""));
     let shown = said.stderr.replace(&guest("baseline"), "baseline.wasm");
-    assert_snapshot!(shown, @"");
+    assert_snapshot!(shown, @r"
+    error: portreeve.toml:8:19: policies.baseline.settings.no-such-setting: unknown setting
+    hint: `portreeve plugin inspect baseline.wasm` shows the settings it takes
+    ");
 }
 
 #[test]
@@ -40,7 +48,10 @@ fn a_component_in_the_wrong_place() {
     let said = folder.run(&["check-config"]);
     assert_eq!(said.code, 1);
     let shown = said.stderr.replace(&plugin, "intune.wasm");
-    assert_snapshot!(shown, @"");
+    assert_snapshot!(shown, @r"
+    error: portreeve.toml:4:10: policies.a.plugin: `intune.wasm` is a connector, not a policy
+    hint: a connector belongs under `[connectors.NAME]`
+    ");
 }
 
 #[test]
@@ -79,7 +90,14 @@ password = {{ file = \"secret\" }}
     .with("secret", "hunter2");
     let said = folder.run(&["check-config"]);
     assert_eq!(said.code, 1);
-    assert_snapshot!(said.stderr, @"");
+    assert_snapshot!(said.stderr, @r"
+    error: portreeve.toml:4:13: connectors.contoso: credential `graph` is missing: Application in Microsoft Entra that may read service principals, to find the compliance service. Scope `https://graph.microsoft.com/.default`.
+    hint: add `[connectors.contoso.credentials.graph]`
+    error: portreeve.toml:4:13: connectors.contoso: credential `intune` is missing: The same application, for Intune itself. Scope `https://api.manage.microsoft.com//.default`, with both slashes.
+    hint: add `[connectors.contoso.credentials.intune]`
+    error: portreeve.toml:7:33: connectors.contoso.credentials.grph: the plugin knows no credential `grph`
+    hint: did you mean `graph`?
+    ");
 }
 
 #[test]
@@ -92,7 +110,12 @@ fn the_effective_configuration_comes_as_toml_and_json() {
         "{}",
         said.stdout
     );
-    assert_snapshot!(said.stderr, @"");
+    assert_snapshot!(said.stderr, @r"
+    warning: there are no `clients`, so nobody may ask
+    hint: add `[clients.NAME]`
+    warning: there are no `connectors`, so no device is known
+    hint: add `[connectors.NAME]`
+    ");
 
     let said = folder.run(&["check-config", "--json"]);
     assert_eq!(said.code, 0, "{}", said.stderr);

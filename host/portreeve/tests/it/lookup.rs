@@ -46,12 +46,12 @@ fn in_process() {
 }
 
 #[test]
-fn without_a_policy_nobody_can_tell() {
+fn without_a_policy_all_is_denied() {
     let folder = Folder::new("[server.plain]\nlisten = \"127.0.0.1:0\"\n");
     let said = folder.run(&["lookup", "serial:x"]);
-    assert_eq!(said.code, 5, "{}", said.stderr);
+    assert_eq!(said.code, 4, "{}", said.stderr);
     assert!(
-        said.stdout.starts_with("verdict   cannot-tell\n"),
+        said.stdout.starts_with("verdict   deny\n"),
         "{}",
         said.stdout
     );
@@ -85,13 +85,22 @@ fn a_running_gateway() {
 
     let (code, _, stderr) = ask(&[]);
     assert_eq!(code, 1);
-    assert_snapshot!(stderr, @"");
+    assert_snapshot!(stderr, @r"
+    error: `URL/v1/decisions` answered 401 Unauthorized: expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client
+    hint: give `--user`, `--token-file` or `--identity` of a client
+    ");
     let (code, _, stderr) = ask(&["--user", "help"]);
     assert_eq!(code, 1);
-    assert_snapshot!(stderr, @"");
+    assert_snapshot!(stderr, @r"
+    error: no password for user `help`
+    hint: give `--password-file PATH` or set `PORTREEVE_PASSWORD`
+    ");
     let (code, _, stderr) = ask(&["--token-file", "password"]);
     assert_eq!(code, 1);
-    assert_snapshot!(stderr, @"");
+    assert_snapshot!(stderr, @r"
+    error: `URL/v1/decisions` answered 403 Forbidden: client `radius` may not use the face `rest`
+    hint: the client needs `rest` among its `faces`
+    ");
 
     serving.kill().unwrap();
     serving.wait().unwrap();
@@ -112,5 +121,8 @@ fn secrets_do_not_go_over_the_network_in_clear() {
         "http://192.0.2.1:80",
     ]));
     assert_eq!(said.code, 1);
-    assert_snapshot!(said.stderr, @"");
+    assert_snapshot!(said.stderr, @r"
+    error: `http://192.0.2.1/` is no address to send a question to
+    hint: write `https://HOST:PORT`; `http://` is for the loopback only
+    ");
 }

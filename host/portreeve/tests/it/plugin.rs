@@ -56,5 +56,8 @@ fn a_policy_that_wants_the_network_is_refused_by_name() {
 fn a_file_that_is_not_there() {
     let said = run(&mut portreeve(&["plugin", "inspect", "/nowhere.wasm"]));
     assert_eq!((said.code, said.stdout.as_str()), (1, ""));
-    assert_snapshot!(said.stderr, @"");
+    assert_snapshot!(said.stderr, @r"
+    error: cannot read `/nowhere.wasm`: No such file or directory (os error 2)
+    hint: name a component, a `.wasm` file
+    ");
 }

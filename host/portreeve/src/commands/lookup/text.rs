@@ -38,8 +38,8 @@ pub(super) fn render(answer: &Value, elapsed: Duration) -> String {
     text.optional("policy", optional(answer, "policy"));
     let origin = match word(answer, "origin").as_str() {
         "cached" => "from memory".to_owned(),
-        "evaluated" => "by the policy, from facts in memory".to_owned(),
-        "fetched" => "by the policy, after asking the source".to_owned(),
+        "evaluated" => "from facts in memory".to_owned(),
+        "fetched" => "after asking the sources".to_owned(),
         other => other.to_owned(),
     };
     let millis = elapsed.as_micros();
@@ -212,7 +212,23 @@ mod tests {
             ],
             "origin": "evaluated", "policy": "baseline",
         });
-        assert_snapshot!(shown(&answer), @"");
+        assert_snapshot!(shown(&answer), @r"
+    verdict   restrict
+    because   os-too-old: iOS 15 is too old
+    apply     vlan quarantine
+    apply     session-timeout 3600 s (advisory)
+    apply     radius Filter-Id x
+    help      update: Install updates <https://help.example>
+    device    Ada�[31m, iPhone 9, ios 15.1
+    state     enrolled, in-grace-period until 2026-11-21T07:00:00.000Z
+    failing   os
+    user      ada@example.com
+    seen      2026-11-20T07:00:00.000Z
+    source    contoso knows it, 400 s old, stale
+    source    jamf could not be asked: no answer
+    policy    baseline
+    decided   from facts in memory, in 12.3 ms
+    ");
     }
 
     #[test]
@@ -222,6 +238,11 @@ mod tests {
             "device": null, "absence": "sources-unavailable", "sources": [],
             "origin": "fetched", "policy": null,
         });
-        assert_snapshot!(shown(&answer), @"");
+        assert_snapshot!(shown(&answer), @r"
+    verdict   cannot-tell
+    because   contoso: no answer in time
+    device    the sources could not be asked
+    decided   after asking the sources, in 12.3 ms
+    ");
     }
 }

@@ -218,7 +218,32 @@ mod tests {
         let mut text = String::new();
         let file = Path::new("plugins/intune.wasm");
         write(&mut text, file, PluginKind::Connector, &descriptor()).unwrap();
-        assert_snapshot!(text, @"");
+        assert_snapshot!(text, @r#"
+    [connectors.intune]
+    plugin = "plugins/intune.wasm"
+    egress = ["graph.microsoft.com"]
+
+    [connectors.intune.settings]
+    # cloud = "global"
+    # "odd key" = { a = [1, true] }
+    tenant-id = "…"
+
+    # Application in Entra
+    # permissions: Application.Read.All
+    [connectors.intune.credentials.graph]
+    kind = "oauth2-client-certificate"
+    urls = ["https://…/"]
+    token-url = "https://…/token"
+    client-id = "…"
+    scope = "…"
+    certificate = "….pfx"
+    password = { file = "…" }
+
+    # Signs
+    # [connectors.intune.credentials.hook]
+    # kind = "hmac"
+    # secret = { file = "…" }
+    "#);
         let uncommented = text.replace("# [", "[").replace("# kind", "kind");
         assert!(uncommented.parse::<toml::Table>().is_ok(), "{uncommented}");
     }

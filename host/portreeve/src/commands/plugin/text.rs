@@ -129,9 +129,9 @@ fn list(
 
 /// With one digit after the point, in the greatest unit that fits.
 fn bytes(number: u64) -> String {
-    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+    for (unit, name) in [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
         if number >= unit {
-            let tenths = number.saturating_mul(10) / unit;
+            let tenths = u128::from(number) * 10 / u128::from(unit);
             return format!("{}.{} {name}", tenths / 10, tenths % 10);
         }
     }
@@ -151,7 +151,7 @@ mod tests {
             (1023, "1023 B"),
             (1536, "1.5 KiB"),
             (1 << 20, "1.0 MiB"),
-            (u64::MAX, "1717986918.4 GiB"),
+            (u64::MAX, "17179869183.9 GiB"),
         ] {
             assert_eq!(bytes(number), expected);
         }

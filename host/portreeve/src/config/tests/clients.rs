@@ -31,7 +31,7 @@ fn certificates_and_keys_are_read() {
     assert_snapshot!(folder.errors(), @r"
     error: main.toml:2:15: server.certificate: `c.pem` holds no certificate
     hint: a PEM file begins with `-----BEGIN CERTIFICATE-----`
-    error: main.toml:3:7: server.key: `k.pem` holds a secret, but everyone may read it (0644)
+    error: main.toml:3:7: server.key: `k.pem` holds a secret, but is open to everyone (0644)
     hint: run `chmod o= k.pem`
     error: main.toml:4:13: server.client-ca: cannot read `ca.pem`: No such file or directory (os error 2)
     hint: a relative path is relative to the file that names it

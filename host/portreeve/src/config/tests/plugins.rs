@@ -48,17 +48,15 @@ algorithm = \"ES256\"
     hint: did you mean `oauth2-client-secret`?
     error: main.toml:13:27: connectors.b.credentials.three.client-id: missing
     hint: add `client-id = "00000000-0000-0000-0000-000000000000"` under `[connectors.b.credentials.three]`
-    error: main.toml:13:27: connectors.b.credentials.three: `scope` and `resource` exclude each other
-    hint: Entra's token URL with `/v2.0/` takes `scope`, the older one takes `resource`
     error: main.toml:15:9: connectors.b.credentials.three.urls[0]: `https://x/?q` is no URL prefix: a URL scope has no query or fragment
     hint: write where the credential may be sent, e.g. `"https://graph.microsoft.com/"`
     error: main.toml:16:13: connectors.b.credentials.three.token-url: `nowhere` is no URL: relative URL without a base
     hint: write it whole, e.g. `"https://host/path"`
-    error: main.toml:19:10: connectors.b.credentials.three.secret: a secret must not stand in the configuration itself
+    error: main.toml:18:10: connectors.b.credentials.three.secret: a secret must not stand in the configuration itself
     hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
-    error: main.toml:25:15: connectors.b.credentials.four.certificate: cannot read `not-there.pfx`: No such file or directory (os error 2)
+    error: main.toml:24:15: connectors.b.credentials.four.certificate: cannot read `not-there.pfx`: No such file or directory (os error 2)
     hint: a relative path is relative to the file that names it
-    error: main.toml:26:13: connectors.b.credentials.four.algorithm: `ES256` is none of `PS256`, `RS256`
+    error: main.toml:25:13: connectors.b.credentials.four.algorithm: `ES256` is none of `PS256`, `RS256`
     hint: did you mean `RS256`?
     "#);
 }
@@ -82,7 +80,7 @@ fn the_order_is_the_operators() {
 
     let more = "[sources]\norder = [\"a\", \"a\", \"bb\"]\n[chain]\npolicies = [\"zz\"]\n";
     assert_snapshot!(folder(more).errors(), @r"
-    error: main.toml:12:9: sources.order: `b` not in the order
+    error: main.toml:12:9: sources.order: `b` missing from the order
     hint: add it, or remove its table from the configuration
     error: main.toml:12:15: sources.order[1]: `a` is named twice
     hint: remove one of them
@@ -169,6 +167,7 @@ vip = [\"00:11:22:33:44:55\"]
     max-connections = 1024
     max-body = "8 MiB"
     header-timeout = "10s"
+    body-timeout = "10s"
     idle-timeout = "1m"
     shutdown-timeout = "30s"
 
@@ -211,6 +210,15 @@ vip = [\"00:11:22:33:44:55\"]
     log-events-per-second = 20
     log-burst = 100
     log-message = "4 KiB"
+    breaker-faults = 5
+    breaker-pause = "30s"
+
+    [connectors.contoso.requests]
+    connect-timeout = "5s"
+    timeout = "30s"
+    max-request = "1 MiB"
+    max-response = "16 MiB"
+    max-concurrent = 32
 
     [connectors.contoso.settings]
     tenant = "t"
@@ -243,6 +251,8 @@ vip = [\"00:11:22:33:44:55\"]
     log-events-per-second = 20
     log-burst = 100
     log-message = "4 KiB"
+    breaker-faults = 5
+    breaker-pause = "30s"
 
     [policies.baseline.settings]
 
@@ -251,9 +261,15 @@ vip = [\"00:11:22:33:44:55\"]
 
     [cache]
     max-devices = 1000000
-    max-memory = "1 GiB"
+    max-memory = "2 GiB"
+    max-unknown = 100000
+    max-verdicts = 1000000
 
     [plugins]
+    threads = 2
+    max-instances = 256
+    max-memory = "256 MiB"
+    max-component = "64 MiB"
 
     [log]
     format = "text"

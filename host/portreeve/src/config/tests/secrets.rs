@@ -54,7 +54,7 @@ bearer = 12
     hint: a relative path is relative to the file that names it
     error: main.toml:12:19: clients.c.bearer.file: the secret is empty
     hint: a secret has at least one character
-    error: main.toml:15:19: clients.d.bearer.file: `open` holds a secret, but everyone may read it (0604)
+    error: main.toml:15:19: clients.d.bearer.file: `open` holds a secret, but is open to everyone (0604)
     hint: run `chmod o= open`
     error: main.toml:18:25: clients.e.bearer.credential: no systemd credentials: `CREDENTIALS_DIRECTORY` is not set
     hint: add `LoadCredential=token:/path/to/it` to the systemd unit
@@ -110,6 +110,6 @@ fn a_credential_name_is_no_path() {
     let error = folder.load_in(&environment).unwrap_err().to_string();
     assert_snapshot!(folder.shown(&error), @r"
     error: main.toml:5:25: clients.a.bearer.credential: `../../etc/shadow` is no name of a credential
-    hint: add `LoadCredential=../../etc/shadow:/path/to/it` to the systemd unit
+    hint: write the name before the colon of `LoadCredential=NAME:PATH`
     ");
 }
