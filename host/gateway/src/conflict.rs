@@ -25,14 +25,18 @@ pub(crate) fn contradict(one: &Device, other: &Device) -> bool {
     comparable
 }
 
-/// Whether a record that a less trustworthy identifier led to is another
-/// device's, e.g. because both use one docking station: the client named a GUID
-/// and the record has one, but not that.
+/// Whether a record that a less trustworthy identifier led to is not that of
+/// the device the client named.
+///
+/// A GUID comes from a certificate. Who shows one and has the interface address
+/// of a device that does not carry it shares a docking station with that device,
+/// or copied its address; either way its compliance says nothing about him.
 pub(crate) fn is_another(device: &Device, asked: &[Identifier]) -> bool {
-    let is_guid = |id: &&Identifier| matches!(id, Identifier::Guid(_));
-    let mut own = device.ids.iter().filter(is_guid).peekable();
-    let asked: Vec<&Identifier> = asked.iter().filter(is_guid).collect();
-    !asked.is_empty() && own.peek().is_some() && !own.any(|id| asked.contains(&id))
+    let mut guids = asked
+        .iter()
+        .filter(|id| matches!(id, Identifier::Guid(_)))
+        .peekable();
+    guids.peek().is_some() && !guids.any(|guid| device.ids.contains(guid))
 }
 
 fn is_serial(id: &Identifier) -> bool {
@@ -74,7 +78,8 @@ mod tests {
             (&[MINE, DOCK][..], &[MINE, DOCK][..], false),
             (&[OTHER, DOCK], &[MINE, DOCK], true),
             (&[OTHER, DOCK], &[DOCK], false),
-            (&[DOCK], &[MINE, DOCK], false),
+            (&[DOCK], &[MINE, DOCK], true),
+            (&[DOCK], &[DOCK], false),
         ] {
             let asked = device(asked).ids;
             assert_eq!(is_another(&device(record), &asked), expected);

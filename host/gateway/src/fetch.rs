@@ -83,6 +83,10 @@ impl Fetcher {
     pub(crate) fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Sighting {
         let rules = &self.settings.freshness;
         match self.devices.find(self.id, identifiers) {
+            // Whether the source knows the GUID by now, only the source can say.
+            Remembered::Found(record) if is_another(record.device(), identifiers) => {
+                Sighting::Absent
+            }
             Remembered::Found(record) => match rules.of(&record, now) {
                 Freshness::Fresh => Sighting::Found {
                     record,

@@ -3,6 +3,7 @@
 //! Everything that is more than one plain `cargo` call is written here in Rust
 //! rather than in a shell, so that it runs the same everywhere.
 
+mod bench;
 mod demo;
 mod deny;
 mod guests;
@@ -41,6 +42,8 @@ enum Command {
     /// Check licences, sources and bans of all dependencies. Installs
     /// `cargo-deny` below `target/` if it is missing.
     Deny,
+    /// Run all benches and keep the result in `benches/runs/`.
+    Bench,
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::demo(&root, &demo),
         Command::Test => test::test(&root),
         Command::Deny => deny::deny(&root),
+        Command::Bench => bench::bench(&root),
     }
 }
 

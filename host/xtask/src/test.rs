@@ -36,13 +36,7 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
     })?;
     step("test the guests natively", || test_guests(root))?;
     // The black-box tests start the programs themselves, so these come first.
-    step("build the programs", || {
-        run(
-            root,
-            "cargo",
-            ["build", "--release", "--workspace", "--bins"],
-        )
-    })?;
+    step("build programs and tests", || build_host(root))?;
     step("test the host", || {
         if on_path("cargo-nextest") {
             run(

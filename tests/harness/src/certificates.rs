@@ -7,6 +7,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose, SanType,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// An authority for one run.
 #[derive(Debug)]
@@ -70,13 +72,13 @@ impl Authority {
             key: directory.join(format!("{name}.key")),
         };
         std::fs::write(&files.certificate, certificate.pem())?;
-        write_private(&files.key, &key.serialize_pem())?;
+        write_private(&files.key, key.serialize_pem().as_bytes())?;
         Ok(files)
     }
 }
 
 /// Writes a file that only its owner can read.
-pub(crate) fn write_private(path: &Path, content: &str) -> anyhow::Result<()> {
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
 
@@ -87,6 +89,14 @@ pub(crate) fn write_private(path: &Path, content: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("cannot write `{}`", path.display()))?;
-    file.write_all(content.as_bytes())?;
+    file.write_all(content)?;
     Ok(())
+}
+
+/// The certificates in a PEM text.
+pub fn certificates_of(pem: &str) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let certificates = CertificateDer::pem_slice_iter(pem.as_bytes());
+    certificates
+        .map(|found| found.context("a certificate"))
+        .collect()
 }

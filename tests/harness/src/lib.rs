@@ -11,8 +11,8 @@ mod gateway;
 mod guests;
 mod stand;
 
-pub use certificates::{Authority, Certificate};
+pub use certificates::{Authority, Certificate, certificates_of};
 pub use client::{Client, Reply, member};
 pub use gateway::Gateway;
 pub use guests::{guest, program};
-pub use stand::{ADMIN_KEY, RADIUS_PASSWORD, REST_KEY, Stand, StandBuilder};
+pub use stand::{ADMIN_KEY, Credential, RADIUS_PASSWORD, REST_KEY, Stand, StandBuilder};

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use portreeve_tenant::Tenant;
+use portreeve_tenant::{ClientCertificate, Tenant};
 use tempfile::TempDir;
 
 use crate::certificates::write_private;
@@ -18,6 +18,20 @@ pub const ADMIN_KEY: &str = "demo-operator-key-0123456789abcdef";
 /// Password of the client `radius`, whose name is `radius` too.
 pub const RADIUS_PASSWORD: &str = "demo-radius-password";
 
+/// How the connector proves to the tenant who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Credential {
+    /// A client secret, at the second version of the token endpoint.
+    #[default]
+    Secret,
+    /// A client secret, at the first version of it.
+    SecretV1,
+    /// A certificate as PEM files.
+    CertificatePem,
+    /// A certificate as a PFX file with a password, signing RS256.
+    CertificatePfx,
+}
+
 /// What a stand is made of.
 #[derive(Debug)]
 pub struct StandBuilder {
@@ -28,6 +42,8 @@ pub struct StandBuilder {
     negative_ttl: String,
     policy: String,
     extra: String,
+    credential: Credential,
+    scale_unit: bool,
 }
 
 impl Default for StandBuilder {
@@ -40,6 +56,8 @@ impl Default for StandBuilder {
             negative_ttl: "1m".to_owned(),
             policy: String::new(),
             extra: String::new(),
+            credential: Credential::default(),
+            scale_unit: false,
         }
     }
 }
@@ -81,6 +99,20 @@ impl StandBuilder {
         self
     }
 
+    /// How the connector proves who it is.
+    #[must_use]
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = credential;
+        self
+    }
+
+    /// Gives the compliance service an address of its own, so that it can move.
+    #[must_use]
+    pub fn scale_unit(mut self) -> Self {
+        self.scale_unit = true;
+        self
+    }
+
     /// More TOML at the end of the configuration.
     #[must_use]
     pub fn extra(mut self, toml: &str) -> Self {
@@ -91,13 +123,14 @@ impl StandBuilder {
     /// Starts tenant and gateway, and waits until both serve.
     pub async fn start(self) -> anyhow::Result<Stand> {
         let directory = tempfile::tempdir()?;
-        let tenant = Tenant::builder()
+        let mut tenant = Tenant::builder()
             .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.tenant_port)))
             .devices(self.devices)
-            .rich()
-            .start()
-            .await
-            .context("the simulated tenant")?;
+            .rich();
+        if self.scale_unit {
+            tenant = tenant.scale_unit(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        }
+        let tenant = tenant.start().await.context("the simulated tenant")?;
         let authority = Authority::generate("Portreeve demo, throw-away authority")?;
         authority.server(directory.path(), "server")?;
         std::fs::write(directory.path().join("ca.pem"), authority.pem())?;
@@ -108,7 +141,13 @@ impl StandBuilder {
             ("operator-key", ADMIN_KEY),
             ("radius-password", RADIUS_PASSWORD),
         ] {
-            write_private(&directory.path().join(file), secret)?;
+            write_private(&directory.path().join(file), secret.as_bytes())?;
+        }
+        if matches!(
+            self.credential,
+            Credential::CertificatePem | Credential::CertificatePfx
+        ) {
+            Self::write_certificate(directory.path(), &tenant)?;
         }
         let config = directory.path().join("portreeve.toml");
         std::fs::write(&config, self.configuration(&tenant)?)?;
@@ -124,8 +163,59 @@ impl StandBuilder {
         })
     }
 
+    /// The keys of a credential that is for one resource.
+    fn credential_keys(&self, tenant: &Tenant, resource: &str) -> String {
+        let (token_url, audience) = match self.credential {
+            Credential::SecretV1 => (tenant.token_url_v1(), format!("scope = {resource:?}")),
+            // Intune's own has two slashes (Microsoft's guide for Cisco ISE).
+            _ if resource.contains("manage") => (
+                tenant.token_url_v2(),
+                format!("scope = \"{resource}/.default\""),
+            ),
+            _ => (
+                tenant.token_url_v2(),
+                format!("scope = \"{resource}.default\""),
+            ),
+        };
+        let proof = match self.credential {
+            Credential::Secret | Credential::SecretV1 => {
+                "kind = \"oauth2-client-secret\"\nsecret = { file = \"tenant-secret\" }"
+            }
+            Credential::CertificatePem => {
+                "kind = \"oauth2-client-certificate\"\ncertificate = \"app.pem\"\nkey = \"app.key\""
+            }
+            Credential::CertificatePfx => {
+                "kind = \"oauth2-client-certificate\"\ncertificate = \"app.pfx\"\n\
+                 password = { file = \"app.password\" }\nalgorithm = \"RS256\""
+            }
+        };
+        format!(
+            "{proof}\ntoken-url = {token_url:?}\nclient-id = \"{}\"\n{audience}",
+            tenant.client_id()
+        )
+    }
+
+    /// A certificate of the application, known to the tenant.
+    fn write_certificate(directory: &Path, tenant: &Tenant) -> anyhow::Result<()> {
+        let certificate = tenant.new_certificate()?;
+        std::fs::write(directory.join("app.pem"), &certificate.certificate_pem)?;
+        write_private(&directory.join("app.key"), certificate.key_pem.as_bytes())?;
+        write_private(&directory.join("app.pfx"), &certificate.pfx)?;
+        write_private(
+            &directory.join("app.password"),
+            ClientCertificate::PFX_PASSWORD.as_bytes(),
+        )
+    }
+
     fn configuration(&self, tenant: &Tenant) -> anyhow::Result<String> {
         let mut text = String::new();
+        let port = tenant.unit_port();
+        let units = |start: &str, end: &str| {
+            let hosts = ["127.0.0.1", "127.0.0.2"];
+            hosts
+                .map(|host| format!("\"{start}{host}:{port}{end}\""))
+                .join(", ")
+        };
         let path = |path: PathBuf| format!("{:?}", path.display().to_string());
         write!(
             text,
@@ -159,7 +249,7 @@ certificate = {{ san = "urn:example:switch" }}
 
 [connectors.contoso]
 plugin = {intune}
-egress = ["{tenant_host}"]
+egress = ["{tenant_host}", {unit_hosts}]
 private-networks = ["127.0.0.0/8"]
 trust = ["tenant-ca.pem"]
 ttl = "{ttl}"
@@ -168,23 +258,15 @@ timeout = "10s"
 
 [connectors.contoso.settings]
 graph-url = "{graph}"
-service-hosts = ["127.0.0.1"]
+service-hosts = ["127.0.0.1", "127.0.0.2"]
 
 [connectors.contoso.credentials.graph]
-kind = "oauth2-client-secret"
 urls = ["{graph}/v1.0/"]
-token-url = "{token_url}"
-client-id = "{client_id}"
-scope = "https://graph.microsoft.com/.default"
-secret = {{ file = "tenant-secret" }}
+{graph_credential}
 
 [connectors.contoso.credentials.intune]
-kind = "oauth2-client-secret"
-urls = ["{origin}/TrafficGateway/"]
-token-url = "{token_url}"
-client-id = "{client_id}"
-scope = "https://api.manage.microsoft.com//.default"
-secret = {{ file = "tenant-secret" }}
+urls = [{unit_urls}]
+{intune_credential}
 
 [policies.baseline]
 plugin = {baseline}
@@ -205,10 +287,12 @@ compiled-cache = {compiled}
             baseline = path(guest("baseline")?),
             compiled = path(compiled_cache()?),
             tenant_host = tenant.origin().trim_start_matches("https://"),
-            origin = tenant.origin(),
+            // Where the compliance service is, and where it moves to.
+            unit_hosts = units("", ""),
+            unit_urls = units("https://", "/TrafficGateway/"),
             graph = tenant.graph_url(),
-            token_url = tenant.token_url_v2(),
-            client_id = tenant.client_id(),
+            graph_credential = self.credential_keys(tenant, "https://graph.microsoft.com/"),
+            intune_credential = self.credential_keys(tenant, "https://api.manage.microsoft.com/"),
             ttl = self.ttl,
             negative_ttl = self.negative_ttl,
             policy = self.policy,

@@ -65,8 +65,12 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let mut report = Report::default();
     for _ in 0..arguments.rounds {
-        report.gateway.push(load.run(&format!("{plain}{path}")).await?);
-        report.bare.push(load.run(&format!("{}{path}", constant.origin)).await?);
+        report
+            .gateway
+            .push(load.run(&format!("{plain}{path}")).await?);
+        report
+            .bare
+            .push(load.run(&format!("{}{path}", constant.origin)).await?);
     }
     let text = report.render(arguments.connections, arguments.seconds);
     write!(std::io::stdout(), "{text}")?;
@@ -75,6 +79,9 @@ async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
     }
     stand.gateway.stop().await?;
     let Measured { errors, .. } = Measured::median(&report.gateway);
-    anyhow::ensure!(errors == 0, "the gateway gave {errors} answers that were none");
+    anyhow::ensure!(
+        errors == 0,
+        "the gateway gave {errors} answers that were none"
+    );
     Ok(())
 }

@@ -72,7 +72,10 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn render(&self, connections: u32, seconds: u32) -> String {
-        let (gateway, bare) = (Measured::median(&self.gateway), Measured::median(&self.bare));
+        let (gateway, bare) = (
+            Measured::median(&self.gateway),
+            Measured::median(&self.bare),
+        );
         let mut text = String::new();
         // Writing into a string cannot fail.
         let _ = writeln!(
@@ -83,11 +86,26 @@ impl Report {
         );
         let _ = writeln!(text, "| server | answers/s | p50 µs | p99 µs | errors |");
         let _ = writeln!(text, "| --- | --- | --- | --- | --- |");
-        for (name, side) in [("gateway, hit in memory", gateway), ("bare hyper, constant answer", bare)] {
-            let Measured { rate, p50, p99, errors } = side;
-            let _ = writeln!(text, "| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {errors} |");
+        for (name, side) in [
+            ("gateway, hit in memory", gateway),
+            ("bare hyper, constant answer", bare),
+        ] {
+            let Measured {
+                rate,
+                p50,
+                p99,
+                errors,
+            } = side;
+            let _ = writeln!(
+                text,
+                "| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {errors} |"
+            );
         }
-        let _ = writeln!(text, "\nRatio of answers/s: {:.2}", gateway.rate / bare.rate);
+        let _ = writeln!(
+            text,
+            "\nRatio of answers/s: {:.2}",
+            gateway.rate / bare.rate
+        );
         text
     }
 }
@@ -102,7 +120,12 @@ mod tests {
                     Latency Distribution\n     50%  101.00us\n     75%  120.00us\n     90%    1.10ms\n     \
                     99%    2.50ms\n  1000 requests in 2.00s, 1.00MB read\n  Non-2xx or 3xx responses: 3\n\
                     Requests/sec:  65432.10\nTransfer/sec:      1.00MB\n";
-        let expected = Measured { rate: 65_432.10, p50: 101.0, p99: 2_500.0, errors: 3 };
+        let expected = Measured {
+            rate: 65_432.10,
+            p50: 101.0,
+            p99: 2_500.0,
+            errors: 3,
+        };
         assert_eq!(Measured::read(text), Some(expected));
         assert_eq!(Measured::read("wrk: cannot connect"), None);
     }

@@ -139,7 +139,10 @@ impl Builder {
             "::1".to_owned(),
             "localhost".to_owned(),
         ];
-        for name in std::iter::once(cloud_address.ip().to_string()).chain(self.names) {
+        // Where scale units move to.
+        let others = (2..10).map(|last| format!("127.0.0.{last}"));
+        let own = std::iter::once(cloud_address.ip().to_string());
+        for name in own.chain(others).chain(self.names) {
             if !names.contains(&name) {
                 names.push(name);
             }

@@ -395,15 +395,18 @@ impl Tenant {
         self.0.cloud.is_serving().await
     }
 
-    /// Moves the tenant to a new scale unit on another port of loopback: discovery names the new
-    /// one from now on, and the old one answers as told. Gives the new [`Tenant::compliance_url`].
+    /// Moves the tenant to a new scale unit, which has the next address of loopback and the same
+    /// port: discovery names the new one from now on, and the old one answers as told. Gives the
+    /// new [`Tenant::compliance_url`].
     pub async fn move_scale_unit(&self, old: Moved) -> Result<String, StartError> {
         let mut units = self.0.units.lock().await;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let number = units.len();
+        let host = u32::try_from(number).unwrap_or(u32::MAX);
+        let host = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST).saturating_add(host));
+        let address = SocketAddr::from((host, self.unit_port()));
         let failed = |source| StartError::Bind { address, source };
         let listener = bind(address).await?;
         let origin = format!("https://{}", listener.local_addr().map_err(failed)?);
-        let number = units.len();
         let new = Listener::start(
             listener,
             Arc::clone(&self.0.tls),
@@ -436,6 +439,13 @@ impl Tenant {
         units.push(Arc::new(new));
         drop(units);
         Ok(self.compliance_url())
+    }
+
+    /// Port of the compliance service, the same for all scale units.
+    pub fn unit_port(&self) -> u16 {
+        let units = self.0.service.units.read();
+        let port = units.last().and_then(|unit| unit.origin.rsplit(':').next());
+        port.and_then(|port| port.parse().ok()).unwrap_or_default()
     }
 
     /// Ends everything and waits until it has ended.
