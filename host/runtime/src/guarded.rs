@@ -20,6 +20,10 @@ use crate::status::{InstanceStatus, Tally};
 /// Bytes of a trap's text that are kept.
 const FAULT_BYTES: usize = 512;
 
+/// Instances that are kept for the next calls. More would take the engine's
+/// slots away from other plugins and save only the cost of starting one.
+const MOST_IDLE: usize = 4;
+
 /// How wasmtime says that a guest hands over too much. It has no type for that.
 const HANDOVER_EXCEEDED: &str = "fuel allocated for hostcalls has been exhausted";
 
@@ -74,7 +78,7 @@ pub(crate) struct Guard<D: 'static, B> {
     tally: Tally,
     log: Arc<PluginLog>,
     permits: Semaphore,
-    /// Instances that wait for the next call, never more than there are permits.
+    /// Instances that wait for the next call.
     idle: Mutex<Vec<Live<D, B>>>,
 }
 
@@ -150,13 +154,20 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         match finished {
             Ok(Ok(result)) => {
                 live.calls += 1;
-                if matches!(self.limits.reuse, Reuse::UpTo { calls } if live.calls < calls) {
-                    self.idle.lock().push(live);
-                }
+                self.keep(live);
                 Ok(result)
             }
             Ok(Err(error)) => Err(self.fault(&error, live.store.data_mut().meter())),
             Err(_) => Err(out_of_time(&computing)),
+        }
+    }
+
+    /// Keeps an instance that is sound, if it may serve another call.
+    fn keep(&self, live: Live<D, B>) {
+        let mut idle = self.idle.lock();
+        let may_serve = matches!(self.limits.reuse, Reuse::UpTo { calls } if live.calls < calls);
+        if may_serve && idle.len() < MOST_IDLE {
+            idle.push(live);
         }
     }
 
