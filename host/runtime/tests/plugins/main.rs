@@ -1,6 +1,13 @@
 //! What guests can and cannot do, proved with the fixtures of
 //! `plugins/fixtures` over real sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails loudly, in its supporting code too"
+)]
+
 mod capabilities;
 mod fairness;
 mod limits;

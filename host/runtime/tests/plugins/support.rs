@@ -14,7 +14,7 @@ use portreeve_runtime::{
 use crate::server::Server;
 
 /// Long enough for everything that is expected to end by itself.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Bytes of a guest that `cargo xtask guests` has built.
 pub(crate) fn guest(name: &str) -> Vec<u8> {
