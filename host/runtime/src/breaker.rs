@@ -119,13 +119,15 @@ impl Admission<'_> {
         }
     }
 
-    /// The plugin is to blame.
-    pub(crate) fn failed(self, now: Instant) {
+    /// The plugin is to blame. Says whether it is left alone from now on.
+    pub(crate) fn failed(self, now: Instant) -> bool {
         let mut inner = self.breaker.inner.lock();
         inner.faults_in_a_row = inner.faults_in_a_row.saturating_add(1);
-        if self.probe || inner.faults_in_a_row >= self.breaker.settings.faults {
+        let opens = self.probe || inner.faults_in_a_row >= self.breaker.settings.faults;
+        if opens {
             inner.open_until = Some(now + self.breaker.settings.pause);
         }
+        opens
     }
 }
 

@@ -17,8 +17,8 @@ use crate::limits::{Limits, Meter, Reuse};
 use crate::plugin_log::PluginLog;
 use crate::status::{InstanceStatus, Tally};
 
-/// Bytes of a trap's text that are kept.
-const FAULT_BYTES: usize = 512;
+/// Bytes of a text for an administrator that are kept.
+const TEXT_BYTES: usize = 1024;
 
 /// Instances that are kept for the next calls. More would take the engine's
 /// slots away from other plugins and save only the cost of starting one.
@@ -127,7 +127,8 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         match &outcome {
             Err(fault) if fault.is_plugin_fault() => {
                 self.tally.note_fault(fault);
-                admission.failed(Instant::now());
+                let left_alone = admission.failed(Instant::now());
+                self.log.report_fault(fault, left_alone);
             }
             // Says nothing about the plugin.
             Err(CallError::PoolFull) => drop(admission),
@@ -198,10 +199,18 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         let computing = Arc::clone(&store.data_mut().meter().computing);
         let checked = watched(&computing, start.validate(&mut store));
         match timeout_at(deadline.into(), checked).await {
-            Ok(Ok(problems)) => Ok(problems),
+            Ok(Ok(problems)) => Ok(self.presentable(problems)),
             Ok(Err(error)) => Err(self.fault(&error, store.data_mut().meter())),
             Err(_) => Err(out_of_time(&computing)),
         }
+    }
+
+    fn presentable(&self, mut problems: Vec<SettingsProblem>) -> Vec<SettingsProblem> {
+        for problem in &mut problems {
+            problem.pointer = self.log.presentable(&problem.pointer, TEXT_BYTES);
+            problem.message = self.log.presentable(&problem.message, TEXT_BYTES);
+        }
+        problems
     }
 
     /// Says in the caller's words what stopped a guest.
@@ -229,7 +238,7 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
                         "more than {limit} bytes handed over at once"
                     ));
                 }
-                CallError::Trap(self.log.presentable(&cause, FAULT_BYTES))
+                CallError::Trap(self.log.presentable(&cause, TEXT_BYTES))
             }
         }
     }

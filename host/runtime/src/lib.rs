@@ -11,6 +11,18 @@
 //! away. A connector reaches the network only through `portreeve-egress`; a
 //! policy reaches nothing at all and is refused when it asks for anything.
 //!
+//! ```
+//! use portreeve_runtime::{LoadError, Runtime, RuntimeSettings};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let runtime = Runtime::new(&RuntimeSettings::default())?;
+//! let refused = runtime.load(b"no component").await;
+//! assert!(matches!(refused, Err(LoadError::Malformed(_))));
+//! # Ok::<(), portreeve_runtime::RuntimeError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! INVARIANT: types generated from WIT stay in `since_v0_1`, so a later track
 //! of the interfaces is one more module beside it.
 

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use portreeve_egress::Egress;
 use tracing::Level;
 
+use crate::error::CallError;
 use crate::limits::LogLimits;
 
 /// The target of every event a plugin writes, for filters.
@@ -138,6 +139,18 @@ impl PluginLog {
                 "the plugin logs too much, events were dropped"
             );
         }
+    }
+
+    /// Says that the plugin itself failed, and what follows.
+    pub(crate) fn report_fault(&self, fault: &CallError, left_alone: bool) {
+        tracing::warn!(
+            target: TARGET,
+            plugin = &*self.plugin,
+            instance = &*self.instance,
+            %fault,
+            left_alone,
+            "the plugin failed"
+        );
     }
 
     /// Events dropped since the instance was started.

@@ -102,6 +102,21 @@ async fn secrets_control_characters_and_long_texts_do_not_get_through() {
 }
 
 #[tokio::test]
+async fn a_fault_is_told_once_for_each_call() {
+    let mut setup = named(narrow("crash"), "crashing");
+    setup.breaker.faults = 2;
+    let connector = setup.start().await;
+    for _ in 0..3 {
+        assert!(find(&connector).await.is_err());
+    }
+    let events = events("crashing");
+    let left_alone: Vec<_> = events.iter().map(|event| &event["left_alone"]).collect();
+    assert_eq!(left_alone, [false, true], "{events:?}");
+    assert_eq!(events[0]["level"], "WARN");
+    assert!(events[0]["fault"].as_str().unwrap().contains("crashed"));
+}
+
+#[tokio::test]
 async fn fields_are_kept() {
     let setup = named(narrow("log"), "fields").set("text", "hello");
     found(&setup.start().await).await;
