@@ -26,7 +26,18 @@ pub(crate) fn bench(root: &Path) -> anyhow::Result<()> {
         run_command(&mut program)
     })?;
     step("criterion", || {
-        run(root, "cargo", ["bench", "--workspace", "--benches"])
+        run(
+            root,
+            "cargo",
+            [
+                "bench",
+                "--workspace",
+                "--bench",
+                "cache",
+                "--bench",
+                "plugins",
+            ],
+        )
     })?;
     let mut text = format!(
         "# Benches of {}\n\n{}\n",
