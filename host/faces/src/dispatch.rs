@@ -6,17 +6,17 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{Extension, Request as AxumRequest, State};
 use axum::response::{IntoResponse as _, Response as AxumResponse};
 use axum::routing::{get, post};
+use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
-use portreeve_domain::{Answer, Outcome as AnswerOutcome, Verdict};
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
@@ -104,11 +104,7 @@ impl Dispatcher {
             "answered"
         );
         let headers = reply.headers_mut();
-        if let Ok(value) =
-            HeaderValue::try_from(format!("total;dur={:.3}", elapsed.as_secs_f64() * 1e3))
-        {
-            headers.insert(SERVER_TIMING, value);
-        }
+        headers.insert(SERVER_TIMING, server_timing(elapsed));
         headers.insert(X_REQUEST_ID, id.into_header());
         reply
     }
@@ -127,25 +123,14 @@ impl Dispatcher {
         }
         let client = self.authenticate(peer, area, id, request.headers())?;
         *asker = Some(Arc::clone(client));
-        let (parts, body) = request.into_parts();
-        let decided = match Route::of(&parts.method, parts.uri.path()) {
+        match Route::of(request.method(), request.uri().path()) {
             Route::Device(segment) => {
-                rest::device(&self.faces, client, id, segment, parts.uri.query()).await
+                rest::device(&self.faces, client, id, segment, request.uri().query()).await
             }
-            Route::Decision => {
-                let request = Request::from_parts(parts, body);
-                rest::decision(&self.faces, client, id, request).await
-            }
-            Route::Radius => {
-                let request = Request::from_parts(parts, body);
-                radius::authorize(&self.faces, client, request).await
-            }
-            Route::Other => {
-                let request = Request::from_parts(parts, body);
-                return self.route(Some(client), id, request).await;
-            }
-        };
-        decided.map(|(reply, answer)| (reply, outcome_of(&answer)))
+            Route::Decision => rest::decision(&self.faces, client, id, request).await,
+            Route::Radius => radius::authorize(&self.faces, client, request).await,
+            Route::Other => self.route(Some(client), id, request).await,
+        }
     }
 
     fn authenticate<'a>(
@@ -244,6 +229,29 @@ fn read_route(
     Ok((response.map(Either::Right), outcome))
 }
 
+/// `total;dur=` with milliseconds, to three places.
+fn server_timing(elapsed: Duration) -> HeaderValue {
+    let mut text = *b"total;dur=00000000.000";
+    let (start, digits) = text.split_at_mut(10);
+    let mut micros = elapsed.as_micros();
+    let mut first = 0;
+    for (position, digit) in digits
+        .iter_mut()
+        .enumerate()
+        .rev()
+        .filter(|(_, digit)| **digit == b'0')
+    {
+        *digit = b'0' + u8::try_from(micros % 10).unwrap_or(0);
+        micros /= 10;
+        first = position;
+        if micros == 0 && position < 8 {
+            break;
+        }
+    }
+    let shown = [start, digits.get(first..).unwrap_or_default()].concat();
+    HeaderValue::from_maybe_shared(Bytes::from(shown)).unwrap_or(HeaderValue::from_static("total"))
+}
+
 fn refuse(problem: &Problem, radius: bool, id: &RequestId) -> (Reply, Outcome) {
     let status = if radius {
         radius::status_of(problem)
@@ -261,17 +269,6 @@ fn outcome_of_status(status: StatusCode) -> Outcome {
         Outcome::Refused
     } else {
         Outcome::Served
-    }
-}
-
-fn outcome_of(answer: &Answer) -> Outcome {
-    match &answer.outcome {
-        AnswerOutcome::Decided(decision) => match decision.verdict {
-            Verdict::Permit => Outcome::Permit,
-            Verdict::Restrict => Outcome::Restrict,
-            Verdict::Deny | Verdict::Abstain => Outcome::Deny,
-        },
-        AnswerOutcome::CannotTell(_) => Outcome::CannotTell,
     }
 }
 
@@ -317,13 +314,31 @@ async fn authorize(
     through_axum(radius::authorize(&faces, &client, request).await)
 }
 
-fn through_axum(decided: Result<(Reply, Answer), Problem>) -> AxumResponse {
+fn through_axum(decided: Result<(Reply, Outcome), Problem>) -> AxumResponse {
     match decided {
-        Ok((reply, answer)) => {
+        Ok((reply, outcome)) => {
             let mut response = reply.map(axum::body::Body::new);
-            response.extensions_mut().insert(outcome_of(&answer));
+            response.extensions_mut().insert(outcome);
             response
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timings() {
+        for (micros, expected) in [
+            (0, "total;dur=0.000"),
+            (7, "total;dur=0.007"),
+            (1_234, "total;dur=1.234"),
+            (98_765_432, "total;dur=98765.432"),
+            (99_999_999_999, "total;dur=99999999.999"),
+        ] {
+            assert_eq!(server_timing(Duration::from_micros(micros)), expected);
+        }
     }
 }

@@ -15,6 +15,7 @@ mod body;
 mod clients;
 mod dispatch;
 mod faces;
+mod json;
 mod metrics;
 mod openapi;
 mod operations;

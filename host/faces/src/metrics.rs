@@ -1,5 +1,6 @@
 //! What the faces count. Every handle is looked up once, at start.
 
+use portreeve_domain::{Answer, Outcome as AnswerOutcome, Verdict};
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry,
@@ -84,6 +85,18 @@ impl Outcome {
         Self::Refused,
         Self::Failed,
     ];
+
+    /// What an answer comes to.
+    pub(crate) fn of(answer: &Answer) -> Self {
+        match &answer.outcome {
+            AnswerOutcome::Decided(decision) => match decision.verdict {
+                Verdict::Permit => Self::Permit,
+                Verdict::Restrict => Self::Restrict,
+                Verdict::Deny | Verdict::Abstain => Self::Deny,
+            },
+            AnswerOutcome::CannotTell(_) => Self::CannotTell,
+        }
+    }
 
     /// The word for it in logs and metrics.
     pub(crate) const fn as_str(self) -> &'static str {

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
+
+use crate::json::Json;
 
 /// What kind of problem it is. Each has a `type` of its own, which clients may
 /// rely on; titles and details are for people.
@@ -145,22 +146,26 @@ impl Problem {
         &self.detail
     }
 
-    /// The members that every problem has. `request` is the request's name,
-    /// `status` the one that is really sent.
-    pub(crate) fn members<'a>(&'a self, request: &'a str, status: StatusCode) -> Members<'a> {
-        Members {
-            uri: self.kind.uri(),
-            title: self.kind.title(),
-            status: status.as_u16(),
-            detail: &self.detail,
-            instance: Instance(request),
-        }
+    /// Writes the members that every problem has (RFC 9457, section 3.1).
+    /// `request` is the request's name, `status` the one that is really sent.
+    pub(crate) fn write_members(&self, json: &mut Json, request: &str, status: StatusCode) {
+        json.raw("\"type\":\"").raw(self.kind.uri());
+        json.raw("\",\"title\":").text(self.kind.title());
+        json.raw(",\"status\":").number(u64::from(status.as_u16()));
+        json.raw(",\"detail\":").text(&self.detail);
+        // A request's name has only characters that need no escape anywhere.
+        json.raw(",\"instance\":\"urn:portreeve:request:")
+            .raw(request)
+            .raw("\"");
     }
 
     /// The response, with the kind's own status unless `status` is another.
     pub(crate) fn response(&self, request: &str, status: StatusCode) -> Response<Full<Bytes>> {
-        let body = serde_json::to_vec(&self.members(request, status)).unwrap_or_default();
-        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let mut json = Json::new();
+        json.raw("{");
+        self.write_members(&mut json, request, status);
+        json.raw("}");
+        let mut response = Response::new(Full::new(Bytes::from(json.into_bytes())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
@@ -192,27 +197,6 @@ pub(crate) fn whole_seconds(span: Duration) -> u64 {
     span.as_secs()
         .saturating_add(u64::from(span.subsec_nanos() > 0))
         .max(1)
-}
-
-/// The members of RFC 9457, section 3.1.
-#[derive(Debug, Serialize)]
-pub(crate) struct Members<'a> {
-    #[serde(rename = "type")]
-    uri: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    instance: Instance<'a>,
-}
-
-/// The request's name as a URI.
-#[derive(Debug)]
-struct Instance<'a>(&'a str);
-
-impl Serialize for Instance<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("urn:portreeve:request:{}", self.0))
-    }
 }
 
 /// Handlers behind axum give the problem itself; the dispatcher, which knows

@@ -1,7 +1,6 @@
 //! Text in forms that protocols want.
 
 use portreeve_domain::Timestamp;
-use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
 /// A point in time as in RFC 3339, in UTC with milliseconds.
@@ -10,13 +9,13 @@ pub(crate) struct Rfc3339(pub(crate) Timestamp);
 
 impl Rfc3339 {
     /// The 24 characters, e.g. `2026-11-21T06:47:31.250Z`.
-    fn write(self, text: &mut [u8; 24]) -> &str {
+    pub(crate) fn to_bytes(self) -> [u8; 24] {
         const LATEST: i64 = 253_402_300_799;
         let millis = self.0.as_millis();
         let seconds = i64::try_from(millis / 1000).unwrap_or(LATEST).min(LATEST);
         let moment =
             OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        *text = *b"0000-00-00T00:00:00.000Z";
+        let mut text = *b"0000-00-00T00:00:00.000Z";
         let (hour, minute, second) = moment.to_hms();
         let parts = [
             (3, u64::from(moment.year().unsigned_abs())),
@@ -37,13 +36,7 @@ impl Rfc3339 {
                 value /= 10;
             }
         }
-        std::str::from_utf8(text).unwrap_or_default()
-    }
-}
-
-impl Serialize for Rfc3339 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.write(&mut [0; 24]))
+        text
     }
 }
 
@@ -79,11 +72,8 @@ mod tests {
             (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
             (u64::MAX, "9999-12-31T23:59:59.615Z"),
         ] {
-            let mut text = [0; 24];
-            assert_eq!(
-                Rfc3339(Timestamp::from_millis(millis)).write(&mut text),
-                expected
-            );
+            let written = Rfc3339(Timestamp::from_millis(millis)).to_bytes();
+            assert_eq!(std::str::from_utf8(&written), Ok(expected));
         }
     }
 
@@ -98,8 +88,8 @@ mod tests {
         #[test]
         fn moments_are_what_the_calendar_says(millis in 0_u64..253_402_300_799_999) {
             use time::format_description::well_known::Rfc3339 as WellKnown;
-            let mut text = [0; 24];
-            let written = Rfc3339(Timestamp::from_millis(millis)).write(&mut text);
+            let written = Rfc3339(Timestamp::from_millis(millis)).to_bytes();
+            let written = std::str::from_utf8(&written).unwrap();
             let read = OffsetDateTime::parse(written, &WellKnown).unwrap();
             prop_assert_eq!(read.unix_timestamp_nanos(), i128::from(millis) * 1_000_000);
         }

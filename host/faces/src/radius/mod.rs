@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Body as HttpBody;
 use portreeve_domain::{Absence, Answer, Decision, Finding, Outcome, Verdict};
@@ -36,9 +36,13 @@ use portreeve_domain::{Absence, Answer, Decision, Finding, Outcome, Verdict};
 use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
+use crate::metrics;
 use crate::problem::{Problem, whole_seconds};
 use crate::text::one_line;
 use reply::{Attributes, List, Value};
+
+/// What `rlm_rest` sends with every request.
+static SECTION: HeaderName = HeaderName::from_static("x-freeradius-section");
 
 /// Bytes of a `Reply-Message` (RFC 2865, section 5.18).
 const LONGEST_MESSAGE: usize = 253;
@@ -48,7 +52,7 @@ pub(crate) async fn authorize<B>(
     faces: &Faces,
     client: &Arc<Client>,
     request: Request<B>,
-) -> Result<(Reply, Answer), Problem>
+) -> Result<(Reply, metrics::Outcome), Problem>
 where
     B: HttpBody,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -57,12 +61,12 @@ where
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
     let question = question::read(&body, client)?;
     let answer = faces.answer(&question).await;
-    Ok((render(&answer), answer))
+    Ok((render(&answer), metrics::Outcome::of(&answer)))
 }
 
 /// Whether `rlm_rest` asks, whatever path it was given.
 pub(crate) fn is_asking(path: &str, headers: &HeaderMap) -> bool {
-    path.starts_with("/radius/") || headers.contains_key("x-freeradius-section")
+    path.starts_with("/radius/") || headers.contains_key(&SECTION)
 }
 
 /// The status of a problem when `rlm_rest` asks. One that it would take for a

@@ -11,18 +11,18 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use http::HeaderValue;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::answer::AnswerView;
 use super::question::{self, Object};
 use super::to_json;
 use crate::body::read_json;
 use crate::clients::Client;
 use crate::dispatch::Caller;
 use crate::faces::Faces;
-use crate::problem::{Members, Problem, ProblemKind};
+use crate::json::Json;
+use crate::problem::{Problem, ProblemKind};
 use crate::request_id::RequestId;
 
 /// More than this are refused.
@@ -73,35 +73,22 @@ fn answers(
             let request = request.clone();
             async move {
                 match question::read(question.get().as_bytes(), &client) {
-                    Ok(question) => to_json(&AnswerView(&faces.answer(&question).await)),
-                    Err(problem) => to_json(&Refused::new(&problem, position, &request)),
+                    Ok(question) => to_json(&faces.answer(&question).await),
+                    Err(problem) => refused(&problem, position, &request),
                 }
             }
         })
         .buffered(AT_ONCE)
 }
 
-/// What stands in the place of a question that cannot be read.
-#[derive(Serialize)]
-struct Refused<'a> {
-    problem: Place<'a>,
-}
-
-#[derive(Serialize)]
-struct Place<'a> {
-    #[serde(flatten)]
-    members: Members<'a>,
-    /// The question's position in the batch, from zero.
-    question: usize,
-}
-
-impl<'a> Refused<'a> {
-    fn new(problem: &'a Problem, question: usize, request: &'a RequestId) -> Self {
-        let members = problem.members(request.as_str(), problem.kind().status());
-        Self {
-            problem: Place { members, question },
-        }
-    }
+/// What stands in the place of a question that cannot be read: the problem, and
+/// the question's position in the batch, from zero.
+fn refused(problem: &Problem, question: usize, request: &RequestId) -> Vec<u8> {
+    let mut json = Json::new();
+    json.raw("{\"problem\":{");
+    problem.write_members(&mut json, request.as_str(), problem.kind().status());
+    json.raw(",\"question\":").number(question as u64).raw("}}");
+    json.into_bytes()
 }
 
 /// How the answers follow each other.

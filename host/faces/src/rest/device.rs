@@ -4,75 +4,57 @@ use portreeve_domain::{
     Attribute, Compliance, ComplianceState, Device, Enrollment, Identifier, OperatingSystem,
     Ownership, Posture, Tristate, User, Value,
 };
-use serde::ser::{SerializeMap as _, SerializeSeq as _, SerializeStruct as _};
-use serde::{Serialize, Serializer};
 
-use crate::text::Rfc3339;
+use crate::json::Json;
 
-/// What a source says about a device.
-#[derive(Debug)]
-pub(super) struct DeviceView<'a>(pub(super) &'a Device);
-
-impl Serialize for DeviceView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let device = self.0;
-        let mut object = serializer.serialize_struct("Device", 14)?;
-        object.serialize_field("key", &device.key)?;
-        object.serialize_field("identifiers", &Identifiers(&device.ids))?;
-        object.serialize_field("enrollment", enrollment(device.enrollment))?;
-        object.serialize_field("compliance", &ComplianceView(&device.compliance))?;
-        object.serialize_field("ownership", ownership(device.ownership))?;
-        object.serialize_field("posture", &PostureView(device.posture))?;
-        object.serialize_field("user", &device.user.as_ref().map(UserView))?;
-        object.serialize_field("os", &device.os.as_ref().map(SystemView))?;
-        object.serialize_field("manufacturer", &device.manufacturer)?;
-        object.serialize_field("model", &device.model)?;
-        object.serialize_field("name", &device.name)?;
-        object.serialize_field("enrolled_at", &device.enrolled_at.map(Rfc3339))?;
-        object.serialize_field("last_seen", &device.last_seen.map(Rfc3339))?;
-        object.serialize_field("attributes", &Attributes(&device.attributes))?;
-        object.end()
-    }
+/// Writes what a source says about a device.
+pub(super) fn write(json: &mut Json, device: &Device) {
+    json.raw("{\"key\":").text(&device.key);
+    json.raw(",\"identifiers\":[")
+        .each(&device.ids, write_identifier);
+    json.raw("],\"enrollment\":\"")
+        .raw(enrollment(device.enrollment));
+    json.raw("\",\"compliance\":");
+    write_compliance(json, &device.compliance);
+    json.raw(",\"ownership\":\"")
+        .raw(ownership(device.ownership));
+    json.raw("\",\"posture\":");
+    write_posture(json, device.posture);
+    json.raw(",\"user\":")
+        .optional(device.user.as_ref(), write_user);
+    json.raw(",\"os\":")
+        .optional(device.os.as_ref(), write_system);
+    json.raw(",\"manufacturer\":")
+        .optional_text(device.manufacturer.as_deref());
+    json.raw(",\"model\":")
+        .optional_text(device.model.as_deref());
+    json.raw(",\"name\":").optional_text(device.name.as_deref());
+    json.raw(",\"enrolled_at\":")
+        .optional_moment(device.enrolled_at);
+    json.raw(",\"last_seen\":")
+        .optional_moment(device.last_seen);
+    json.raw(",\"attributes\":{")
+        .each(&device.attributes, write_attribute);
+    json.raw("}}");
 }
 
-#[derive(Debug)]
-struct Identifiers<'a>(&'a [Identifier]);
-
-impl Serialize for Identifiers<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(IdentifierView))
-    }
-}
-
-#[derive(Debug)]
-struct IdentifierView<'a>(&'a Identifier);
-
-impl Serialize for IdentifierView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Identifier", 2)?;
-        object.serialize_field("kind", self.0.kind())?;
-        match self.0 {
-            Identifier::Mac(mac) => object.serialize_field("value", &Shown(mac))?,
-            Identifier::Guid(guid) => object.serialize_field("value", &Shown(guid))?,
-            Identifier::Serial(value)
-            | Identifier::Imei(value)
-            | Identifier::Meid(value)
-            | Identifier::Udid(value)
-            | Identifier::Hostname(value)
-            | Identifier::User(value)
-            | Identifier::Other { value, .. } => object.serialize_field("value", &**value)?,
-        }
-        object.end()
-    }
-}
-
-#[derive(Debug)]
-struct Shown<'a, T>(&'a T);
-
-impl<T: std::fmt::Display> Serialize for Shown<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self.0)
-    }
+fn write_identifier(json: &mut Json, identifier: &Identifier) {
+    // A kind is kebab-case: nothing in it has to be escaped.
+    json.raw("{\"kind\":\"")
+        .raw(identifier.kind())
+        .raw("\",\"value\":");
+    match identifier {
+        Identifier::Mac(mac) => json.mac(*mac),
+        Identifier::Guid(guid) => json.guid(*guid),
+        Identifier::Serial(value)
+        | Identifier::Imei(value)
+        | Identifier::Meid(value)
+        | Identifier::Udid(value)
+        | Identifier::Hostname(value)
+        | Identifier::User(value)
+        | Identifier::Other { value, .. } => json.text(value),
+    };
+    json.raw("}");
 }
 
 const fn enrollment(enrollment: Enrollment) -> &'static str {
@@ -106,109 +88,74 @@ const fn state(state: ComplianceState) -> &'static str {
     }
 }
 
-#[derive(Debug)]
-struct ComplianceView<'a>(&'a Compliance);
+fn write_compliance(json: &mut Json, compliance: &Compliance) {
+    json.raw("{\"state\":\"").raw(state(compliance.state));
+    json.raw("\",\"evaluated_at\":")
+        .optional_moment(compliance.evaluated_at);
+    json.raw(",\"grace_until\":")
+        .optional_moment(compliance.grace_until);
+    json.raw(",\"failing\":[")
+        .each(&compliance.failing, |json, check| {
+            json.raw("{\"code\":").text(&check.code);
+            json.raw(",\"message\":")
+                .optional_text(check.message.as_deref());
+            json.raw("}");
+        });
+    json.raw("]}");
+}
 
-impl Serialize for ComplianceView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Check<'a> {
-            code: &'a str,
-            message: Option<&'a str>,
-        }
-        struct Checks<'a>(&'a Compliance);
-        impl Serialize for Checks<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut list = serializer.serialize_seq(Some(self.0.failing.len()))?;
-                for check in &self.0.failing {
-                    let code = &check.code;
-                    let message = check.message.as_deref();
-                    list.serialize_element(&Check { code, message })?;
-                }
-                list.end()
-            }
-        }
-
-        let mut object = serializer.serialize_struct("Compliance", 4)?;
-        object.serialize_field("state", state(self.0.state))?;
-        object.serialize_field("evaluated_at", &self.0.evaluated_at.map(Rfc3339))?;
-        object.serialize_field("grace_until", &self.0.grace_until.map(Rfc3339))?;
-        object.serialize_field("failing", &Checks(self.0))?;
-        object.end()
-    }
+fn write_posture(json: &mut Json, posture: Posture) {
+    json.raw("{\"disk_encrypted\":")
+        .raw(yes_or_no(posture.disk_encrypted));
+    json.raw(",\"screen_lock\":")
+        .raw(yes_or_no(posture.screen_lock));
+    json.raw(",\"jailbroken\":")
+        .raw(yes_or_no(posture.jailbroken));
+    json.raw(",\"firewall\":").raw(yes_or_no(posture.firewall));
+    json.raw(",\"antivirus\":")
+        .raw(yes_or_no(posture.antivirus));
+    json.raw(",\"secure_boot\":")
+        .raw(yes_or_no(posture.secure_boot));
+    json.raw("}");
 }
 
 /// Yes, no, or `null` when the source does not say.
-const fn yes_or_no(value: Tristate) -> Option<bool> {
+const fn yes_or_no(value: Tristate) -> &'static str {
     match value {
-        Tristate::Unknown => None,
-        Tristate::No => Some(false),
-        Tristate::Yes => Some(true),
+        Tristate::Unknown => "null",
+        Tristate::No => "false",
+        Tristate::Yes => "true",
     }
 }
 
-#[derive(Debug)]
-struct PostureView(Posture);
-
-impl Serialize for PostureView {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let posture = self.0;
-        let mut object = serializer.serialize_struct("Posture", 6)?;
-        object.serialize_field("disk_encrypted", &yes_or_no(posture.disk_encrypted))?;
-        object.serialize_field("screen_lock", &yes_or_no(posture.screen_lock))?;
-        object.serialize_field("jailbroken", &yes_or_no(posture.jailbroken))?;
-        object.serialize_field("firewall", &yes_or_no(posture.firewall))?;
-        object.serialize_field("antivirus", &yes_or_no(posture.antivirus))?;
-        object.serialize_field("secure_boot", &yes_or_no(posture.secure_boot))?;
-        object.end()
-    }
+fn write_user(json: &mut Json, user: &User) {
+    json.raw("{\"id\":").optional_text(user.id.as_deref());
+    json.raw(",\"principal_name\":")
+        .optional_text(user.principal_name.as_deref());
+    json.raw(",\"display_name\":")
+        .optional_text(user.display_name.as_deref());
+    json.raw(",\"groups\":").texts(&user.groups);
+    json.raw("}");
 }
 
-#[derive(Debug)]
-struct UserView<'a>(&'a User);
-
-impl Serialize for UserView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("User", 4)?;
-        object.serialize_field("id", &self.0.id)?;
-        object.serialize_field("principal_name", &self.0.principal_name)?;
-        object.serialize_field("display_name", &self.0.display_name)?;
-        object.serialize_field("groups", &self.0.groups)?;
-        object.end()
-    }
+fn write_system(json: &mut Json, system: &OperatingSystem) {
+    json.raw("{\"family\":").text(&system.family);
+    json.raw(",\"version\":")
+        .optional_text(system.version.as_deref());
+    json.raw(",\"build\":")
+        .optional_text(system.build.as_deref());
+    json.raw(",\"patch_level\":")
+        .optional_text(system.patch_level.as_deref());
+    json.raw("}");
 }
 
-#[derive(Debug)]
-struct SystemView<'a>(&'a OperatingSystem);
-
-impl Serialize for SystemView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("OperatingSystem", 4)?;
-        object.serialize_field("family", &self.0.family)?;
-        object.serialize_field("version", &self.0.version)?;
-        object.serialize_field("build", &self.0.build)?;
-        object.serialize_field("patch_level", &self.0.patch_level)?;
-        object.end()
-    }
-}
-
-#[derive(Debug)]
-struct Attributes<'a>(&'a [Attribute]);
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(Some(self.0.len()))?;
-        for attribute in self.0 {
-            match &attribute.value {
-                Value::Boolean(value) => object.serialize_entry(&attribute.name, value)?,
-                Value::Integer(value) => object.serialize_entry(&attribute.name, value)?,
-                Value::Text(value) => object.serialize_entry(&attribute.name, value)?,
-                Value::Timestamp(value) => {
-                    object.serialize_entry(&attribute.name, &Rfc3339(*value))?;
-                }
-                Value::Texts(value) => object.serialize_entry(&attribute.name, value)?,
-            }
-        }
-        object.end()
-    }
+fn write_attribute(json: &mut Json, attribute: &Attribute) {
+    json.text(&attribute.name).raw(":");
+    match &attribute.value {
+        Value::Boolean(value) => json.boolean(*value),
+        Value::Integer(value) => json.signed(*value),
+        Value::Text(value) => json.text(value),
+        Value::Timestamp(value) => json.moment(*value),
+        Value::Texts(value) => json.texts(value),
+    };
 }

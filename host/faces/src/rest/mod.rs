@@ -16,19 +16,17 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Body as HttpBody;
 use portreeve_domain::{Absence, Answer, Finding, Identifier, Outcome, Question};
-use serde::Serialize;
 
 use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
+use crate::json::Json;
+use crate::metrics;
 use crate::path;
-use crate::problem::{Members, PROBLEM_JSON, Problem, ProblemKind, whole_seconds};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemKind, whole_seconds};
 use crate::request_id::RequestId;
 pub use answer::AnswerView;
 pub(crate) use batch::batch;
-
-/// Room for a usual answer, so that its buffer grows once at most.
-const USUAL_ANSWER: usize = 2048;
 
 /// `GET /v1/devices/{identifier}`
 pub(crate) async fn device(
@@ -37,7 +35,7 @@ pub(crate) async fn device(
     request: &RequestId,
     segment: &str,
     query: Option<&str>,
-) -> Result<(Reply, Answer), Problem> {
+) -> Result<(Reply, metrics::Outcome), Problem> {
     if query.is_some() {
         return Err(Problem::malformed(
             "a query is not taken here; nothing was expected after the path",
@@ -61,7 +59,7 @@ pub(crate) async fn device(
             request,
         )
     };
-    Ok((reply, answer))
+    Ok((reply, metrics::Outcome::of(&answer)))
 }
 
 /// `POST /v1/decisions`
@@ -70,7 +68,7 @@ pub(crate) async fn decision<B>(
     client: &Arc<Client>,
     id: &RequestId,
     request: Request<B>,
-) -> Result<(Reply, Answer), Problem>
+) -> Result<(Reply, metrics::Outcome), Problem>
 where
     B: HttpBody,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -79,7 +77,7 @@ where
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
     let question = question::read(&body, client)?;
     let answer = faces.answer(&question).await;
-    Ok((render(&answer, id), answer))
+    Ok((render(&answer, id), metrics::Outcome::of(&answer)))
 }
 
 /// A decision with 200, whatever it is; "cannot tell" as a problem with 503.
@@ -88,30 +86,20 @@ fn render(answer: &Answer, request: &RequestId) -> Reply {
         let problem = Problem::new(ProblemKind::CannotTell, missing.detail.to_string());
         return render_problem(&problem, answer, request);
     }
-    let body = to_json(&AnswerView(answer));
-    reply(
-        StatusCode::OK,
-        HeaderValue::from_static("application/json"),
-        body,
-    )
+    let kind = HeaderValue::from_static("application/json");
+    reply(StatusCode::OK, kind, to_json(answer))
 }
 
 /// A problem that carries everything an answer does.
 fn render_problem(problem: &Problem, answer: &Answer, request: &RequestId) -> Reply {
-    #[derive(Serialize)]
-    struct Both<'a> {
-        #[serde(flatten)]
-        problem: Members<'a>,
-        #[serde(flatten)]
-        answer: AnswerView<'a>,
-    }
-
     let status = problem.kind().status();
-    let body = to_json(&Both {
-        problem: problem.members(request.as_str(), status),
-        answer: AnswerView(answer),
-    });
-    let mut reply = reply(status, PROBLEM_JSON, body);
+    let mut json = Json::new();
+    json.raw("{");
+    problem.write_members(&mut json, request.as_str(), status);
+    json.raw(",");
+    answer::write_members(&mut json, answer);
+    json.raw("}");
+    let mut reply = reply(status, PROBLEM_JSON, json.into_bytes());
     if let Outcome::CannotTell(missing) = &answer.outcome {
         let seconds = whole_seconds(missing.retry_after);
         reply.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -119,12 +107,10 @@ fn render_problem(problem: &Problem, answer: &Answer, request: &RequestId) -> Re
     reply
 }
 
-fn to_json(value: &impl Serialize) -> Vec<u8> {
-    let mut json = Vec::with_capacity(USUAL_ANSWER);
-    if let Err(error) = serde_json::to_writer(&mut json, value) {
-        tracing::error!(%error, "an answer cannot be written as JSON");
-    }
-    json
+fn to_json(answer: &Answer) -> Vec<u8> {
+    let mut json = Json::new();
+    answer::write(&mut json, answer);
+    json.into_bytes()
 }
 
 fn reply(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Reply {

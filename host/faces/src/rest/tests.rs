@@ -215,8 +215,11 @@ fn obliged(kind: ObligationKind) -> Obligation {
     }
 }
 
+/// Exactly what is sent, with a line for each member.
 fn json_of(answer: &Answer) -> String {
-    serde_json::to_string_pretty(&AnswerView(answer)).unwrap()
+    serde_json::to_string(&AnswerView(answer))
+        .unwrap()
+        .replace(",\"", ",\n\"")
 }
 
 #[test]
@@ -262,137 +265,73 @@ fn a_decision_on_a_known_device() {
         SourceOutcome::Found,
     );
     insta::assert_snapshot!(json_of(&answer), @r#"
-    {
-      "verdict": "restrict",
-      "reasons": [
-        {
-          "code": "in-grace-period",
-          "message": "tolerated until tomorrow",
-          "facts": [
-            "compliance"
-          ]
-        }
-      ],
-      "obligations": [
-        {
-          "kind": "vlan",
-          "value": "20",
-          "advisory": false
-        },
-        {
-          "kind": "sgt",
-          "value": 16,
-          "advisory": false
-        },
-        {
-          "kind": "session-timeout",
-          "seconds": 2,
-          "advisory": false
-        },
-        {
-          "kind": "change-of-authorization",
-          "advisory": false
-        },
-        {
-          "kind": "radius",
-          "name": "Filter-Id",
-          "value": "x",
-          "advisory": false
-        },
-        {
-          "kind": "other",
-          "name": "ticket",
-          "value": {"queue": 7},
-          "advisory": true
-        },
-        {
-          "kind": "other",
-          "name": "broken",
-          "value": "{\"queue\": ",
-          "advisory": false
-        }
-      ],
-      "remediation": [
-        {
-          "code": "encrypt",
-          "message": "turn on BitLocker",
-          "url": null
-        }
-      ],
-      "device": {
-        "key": "42",
-        "identifiers": [
-          {
-            "kind": "guid",
-            "value": "3eeb9e62-cec9-4dd8-9dd6-74903695a62b"
-          },
-          {
-            "kind": "mac",
-            "value": "00:50:56:a4:89:5a"
-          },
-          {
-            "kind": "entra-device-id",
-            "value": "xyz"
-          }
-        ],
-        "enrollment": "enrolled",
-        "compliance": {
-          "state": "in-grace-period",
-          "evaluated_at": "2026-11-21T06:36:40.000Z",
-          "grace_until": "2026-11-22T06:46:40.000Z",
-          "failing": [
-            {
-              "code": "bitlocker-enabled",
-              "message": "the disk is not encrypted"
-            }
-          ]
-        },
-        "ownership": "corporate",
-        "posture": {
-          "disk_encrypted": false,
-          "screen_lock": null,
-          "jailbroken": true,
-          "firewall": null,
-          "antivirus": null,
-          "secure_boot": null
-        },
-        "user": {
-          "id": null,
-          "principal_name": "ada@example.com",
-          "display_name": null,
-          "groups": []
-        },
-        "os": {
-          "family": "windows",
-          "version": "10.0.26100",
-          "build": null,
-          "patch_level": null
-        },
-        "manufacturer": null,
-        "model": null,
-        "name": "ADA-7",
-        "enrolled_at": null,
-        "last_seen": "2026-11-21T05:46:40.000Z",
-        "attributes": {
-          "intune.partner-threat-state": "secured",
-          "intune.sim-count": -1
-        }
-      },
-      "sources": [
-        {
-          "name": "contoso",
-          "outcome": "found",
-          "fetched_at": "2026-11-21T06:47:21.250Z",
-          "age_seconds": 10,
-          "stale": true,
-          "detail": null
-        }
-      ],
-      "stale": true,
-      "origin": "cached",
-      "policy": "baseline",
-      "time": "2026-11-21T06:47:31.250Z"
-    }
+    {"verdict":"restrict",
+    "reasons":[{"code":"in-grace-period",
+    "message":"tolerated until tomorrow",
+    "facts":["compliance"]}],
+    "obligations":[{"kind":"vlan",
+    "value":"20",
+    "advisory":false},{"kind":"sgt",
+    "value":16,
+    "advisory":false},{"kind":"session-timeout",
+    "seconds":2,
+    "advisory":false},{"kind":"change-of-authorization",
+    "advisory":false},{"kind":"radius",
+    "name":"Filter-Id",
+    "value":"x",
+    "advisory":false},{"kind":"other",
+    "name":"ticket",
+    "value":{"queue": 7},
+    "advisory":true},{"kind":"other",
+    "name":"broken",
+    "value":"{\"queue\": ",
+    "advisory":false}],
+    "remediation":[{"code":"encrypt",
+    "message":"turn on BitLocker",
+    "url":null}],
+    "device":{"key":"42",
+    "identifiers":[{"kind":"guid",
+    "value":"3eeb9e62-cec9-4dd8-9dd6-74903695a62b"},{"kind":"mac",
+    "value":"00:50:56:a4:89:5a"},{"kind":"entra-device-id",
+    "value":"xyz"}],
+    "enrollment":"enrolled",
+    "compliance":{"state":"in-grace-period",
+    "evaluated_at":"2026-11-21T06:36:40.000Z",
+    "grace_until":"2026-11-22T06:46:40.000Z",
+    "failing":[{"code":"bitlocker-enabled",
+    "message":"the disk is not encrypted"}]},
+    "ownership":"corporate",
+    "posture":{"disk_encrypted":false,
+    "screen_lock":null,
+    "jailbroken":true,
+    "firewall":null,
+    "antivirus":null,
+    "secure_boot":null},
+    "user":{"id":null,
+    "principal_name":"ada@example.com",
+    "display_name":null,
+    "groups":[]},
+    "os":{"family":"windows",
+    "version":"10.0.26100",
+    "build":null,
+    "patch_level":null},
+    "manufacturer":null,
+    "model":null,
+    "name":"ADA-7",
+    "enrolled_at":null,
+    "last_seen":"2026-11-21T05:46:40.000Z",
+    "attributes":{"intune.partner-threat-state":"secured",
+    "intune.sim-count":-1}},
+    "sources":[{"name":"contoso",
+    "outcome":"found",
+    "fetched_at":"2026-11-21T06:47:21.250Z",
+    "age_seconds":10,
+    "stale":true,
+    "detail":null}],
+    "stale":true,
+    "origin":"cached",
+    "policy":"baseline",
+    "time":"2026-11-21T06:47:31.250Z"}
     "#);
 }
 
@@ -422,61 +361,45 @@ fn missing() -> Answer {
 #[test]
 fn a_decision_on_an_unknown_device() {
     insta::assert_snapshot!(json_of(&unknown()), @r#"
-    {
-      "verdict": "deny",
-      "reasons": [
-        {
-          "code": "not-registered",
-          "message": "no source knows it",
-          "facts": []
-        }
-      ],
-      "obligations": [],
-      "remediation": [],
-      "device": null,
-      "absence": "unknown-device",
-      "sources": [
-        {
-          "name": "contoso",
-          "outcome": "unknown-device",
-          "fetched_at": null,
-          "age_seconds": null,
-          "stale": false,
-          "detail": null
-        }
-      ],
-      "stale": false,
-      "origin": "cached",
-      "policy": "baseline",
-      "time": "2026-11-21T06:47:31.250Z"
-    }
+    {"verdict":"deny",
+    "reasons":[{"code":"not-registered",
+    "message":"no source knows it",
+    "facts":[]}],
+    "obligations":[],
+    "remediation":[],
+    "device":null,
+    "absence":"unknown-device",
+    "sources":[{"name":"contoso",
+    "outcome":"unknown-device",
+    "fetched_at":null,
+    "age_seconds":null,
+    "stale":false,
+    "detail":null}],
+    "stale":false,
+    "origin":"cached",
+    "policy":"baseline",
+    "time":"2026-11-21T06:47:31.250Z"}
     "#);
 }
 
 #[test]
 fn cannot_tell() {
     insta::assert_snapshot!(json_of(&missing()), @r#"
-    {
-      "verdict": "cannot-tell",
-      "explanation": "source `contoso`: timed out",
-      "retry_after_seconds": 30,
-      "device": null,
-      "absence": "sources-unavailable",
-      "sources": [
-        {
-          "name": "contoso",
-          "outcome": "failed",
-          "fetched_at": null,
-          "age_seconds": null,
-          "stale": false,
-          "detail": "timed out"
-        }
-      ],
-      "stale": false,
-      "origin": "cached",
-      "policy": "baseline",
-      "time": "2026-11-21T06:47:31.250Z"
-    }
+    {"verdict":"cannot-tell",
+    "explanation":"source `contoso`: timed out",
+    "retry_after_seconds":30,
+    "device":null,
+    "absence":"sources-unavailable",
+    "sources":[{"name":"contoso",
+    "outcome":"failed",
+    "fetched_at":null,
+    "age_seconds":null,
+    "stale":false,
+    "detail":"timed out"}],
+    "stale":false,
+    "origin":"cached",
+    "policy":"baseline",
+    "time":"2026-11-21T06:47:31.250Z"}
     "#);
 }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -69,8 +70,7 @@ impl Connections {
         self.tasks.spawn(async move {
             let _place = place;
             let _counted = Counted::new(&connections.dispatcher.faces.metrics.connections);
-            let serving = connections.serve(stream, peer, tls);
-            connections.cut.run_until_cancelled(serving).await;
+            connections.serve(stream, peer, tls).await;
         });
     }
 
@@ -116,58 +116,66 @@ impl Connections {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let requests = Arc::new(Requests::default());
+        let asker = Arc::new(Asker {
+            dispatcher: Arc::clone(&self.dispatcher),
+            peer,
+            requests: Arc::default(),
+        });
         let patience = Patience {
             header: (!is_h2).then_some(self.limits.header_timeout),
             idle: self.limits.idle_timeout,
         };
-        let stream = Watched::new(stream, patience, Arc::clone(&requests));
-        let address = peer.address;
-        let peer = Arc::new(peer);
+        let stream = Watched::new(stream, patience, Arc::clone(&asker.requests));
+        let stream = TokioIo::new(stream);
         let service = service_fn(|request: hyper::Request<Incoming>| {
-            let dispatcher = Arc::clone(&self.dispatcher);
-            let peer = Arc::clone(&peer);
-            let requests = Arc::clone(&requests);
+            let asker = Arc::clone(&asker);
+            // Here and not in the future, which hyper polls after it has asked
+            // the stream for more.
+            let ongoing = Arc::clone(&asker.requests).begin();
             async move {
-                let _ongoing = requests.begin();
-                Ok::<_, Infallible>(dispatcher.answer(&peer, request).await)
+                let _ongoing = ongoing;
+                Ok::<_, Infallible>(asker.dispatcher.answer(&asker.peer, request).await)
             }
         });
-        let builder = self.builder(is_h2);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let served = tokio::select! {
-            served = connection.as_mut() => served,
-            () = self.stopping.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+        // Which it is was agreed on in the handshake; nothing has to be guessed.
+        let served = if is_h2 {
+            self.drive(self.h2().serve_connection(stream, service))
+                .await
+        } else {
+            self.drive(http1().serve_connection(stream, service)).await
         };
         if let Err(error) = served {
-            if is_time_out(&*error) {
+            if is_time_out(&error) {
                 self.dispatcher.faces.metrics.cut.inc();
             }
-            tracing::debug!(peer = %address, error, "a connection ended early");
+            let peer = asker.peer.address;
+            tracing::debug!(%peer, %error, "a connection ended early");
         }
     }
 
-    fn builder(&self, is_h2: bool) -> Builder<Streams> {
-        let builder = Builder::new(Streams {
+    /// Serves until the client leaves, or the server does.
+    async fn drive(
+        &self,
+        connection: impl GracefulConnection<Error = hyper::Error>,
+    ) -> Result<(), hyper::Error> {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            served = connection.as_mut() => return served,
+            () = self.stopping.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        self.cut
+            .run_until_cancelled(connection)
+            .await
+            .unwrap_or(Ok(()))
+    }
+
+    fn h2(&self) -> http2::Builder<Streams> {
+        let mut builder = http2::Builder::new(Streams {
             tasks: self.tasks.clone(),
             cut: self.cut.clone(),
         });
-        // What it is was agreed on in the handshake; nothing has to be guessed.
-        let mut builder = if is_h2 {
-            builder.http2_only()
-        } else {
-            builder.http1_only()
-        };
         builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(None)
-            .max_buf_size(READ_BUFFER);
-        builder
-            .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(H2_HEADER)
@@ -175,6 +183,21 @@ impl Connections {
             .keep_alive_timeout(PING.1);
         builder
     }
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Headers have their time in `Watched`.
+    builder.header_read_timeout(None).max_buf_size(READ_BUFFER);
+    builder
+}
+
+/// Whose requests a connection brings.
+#[derive(Debug)]
+struct Asker {
+    dispatcher: Arc<Dispatcher>,
+    peer: Peer,
+    requests: Arc<Requests>,
 }
 
 /// Runs the streams of HTTP/2 connections as tasks of the server.

@@ -25,7 +25,7 @@ pub(super) struct Requests {
 
 impl Requests {
     /// A request's header section is complete.
-    pub(super) fn begin(&self) -> Ongoing<'_> {
+    pub(super) fn begin(self: Arc<Self>) -> Ongoing {
         self.begun.fetch_add(1, Ordering::Relaxed);
         Ongoing(self)
     }
@@ -41,9 +41,9 @@ impl Requests {
 
 /// One request until its answer begins.
 #[derive(Debug)]
-pub(super) struct Ongoing<'a>(&'a Requests);
+pub(super) struct Ongoing(Arc<Requests>);
 
-impl Drop for Ongoing<'_> {
+impl Drop for Ongoing {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
