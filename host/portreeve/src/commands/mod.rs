@@ -17,13 +17,16 @@ use crate::config::{Config, Environment, LogFormat};
 use crate::telemetry;
 
 const CONFIG_VARIABLE: &str = "PORTREEVE_CONFIG";
+/// Only `serve` is there for its logs. What the library says about certificates
+/// is in the errors too.
+const QUIET: &str = "warn,rustls_platform_verifier=off";
+
 const DEFAULT_CONFIG: &str = "/etc/portreeve/portreeve.toml";
 
 /// Runs one command. Its exit code is for scripts.
 pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow::Result<ExitCode> {
     let log = arguments.log.as_deref();
-    // Only `serve` is there for its logs.
-    let quiet = || telemetry::start(log, environment, "warn", LogFormat::Text);
+    let quiet = || telemetry::start(log, environment, QUIET, LogFormat::Text);
     match arguments.command {
         Command::Serve(argument) => {
             let config = load(&argument, environment)?;

@@ -25,7 +25,10 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     for (scheme, address) in server.origins() {
-        output::line(format!("ready {scheme}://{address}"))?;
+        // Nobody has to listen for a gateway to serve.
+        if let Err(error) = output::line(format!("ready {scheme}://{address}")) {
+            tracing::warn!(%error, "stdout is closed");
+        }
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
     let stopping = CancellationToken::new();

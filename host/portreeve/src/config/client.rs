@@ -101,6 +101,38 @@ impl FromNode for CertificateMatch {
     }
 }
 
+/// A credential says which client asks, so no two clients may have the same.
+pub(super) fn report_same(clients: &[ClientConfig], reader: &Reader<'_>) {
+    for (position, client) in clients.iter().enumerate() {
+        let earlier = clients.iter().take(position);
+        for other in earlier.filter(|other| client.is_like(other)) {
+            let message = format!("has the same credential as client `{}`", other.name.value);
+            reader.report(
+                Problem::with(&client.name, message)
+                    .hint("give each client a credential of its own"),
+            );
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Whether a request could come from either.
+    fn is_like(&self, other: &Self) -> bool {
+        let same_basic = match (&self.basic, &other.basic) {
+            (Some(one), Some(other)) => {
+                one.username == other.username && one.password.value == other.password.value
+            }
+            _ => false,
+        };
+        let same_bearer = match (&self.bearer, &other.bearer) {
+            (Some(one), Some(other)) => one.value == other.value,
+            _ => false,
+        };
+        let same_certificate = self.certificate.is_some() && self.certificate == other.certificate;
+        same_basic || same_bearer || same_certificate
+    }
+}
+
 /// Hexadecimal, as OpenSSL prints it with colons or without.
 fn fingerprint(node: &Node, reader: &Reader<'_>) -> Option<[u8; 32]> {
     let written = text(node, reader)?;

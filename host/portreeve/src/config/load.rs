@@ -77,7 +77,8 @@ fn included(include: &Node, reader: &Reader<'_>) -> Vec<PathBuf> {
         let Some(pattern) = String::from_node(item, reader) else {
             continue;
         };
-        let whole = item.place.directory().join(&pattern);
+        let folder = item.place.directory().to_string_lossy();
+        let whole = Path::new(&glob::Pattern::escape(&folder)).join(&pattern);
         let report = |message: String, hint: &str| {
             reader.report(Problem::new(&item.place, &item.key, message).hint(hint));
         };
@@ -109,7 +110,7 @@ fn included(include: &Node, reader: &Reader<'_>) -> Vec<PathBuf> {
         let named = !pattern.contains(['*', '?', '[']);
         if matched == 0 && named {
             let hint = "a relative path is relative to the file that names it";
-            report(format!("there is no file `{}`", whole.display()), hint);
+            report(format!("there is no file `{pattern}`"), hint);
         }
     }
     paths

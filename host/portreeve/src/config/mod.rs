@@ -75,6 +75,7 @@ pub(crate) struct Config {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct SourcesConfig {
+    order: Vec<String>,
     pub(crate) max_calls: usize,
     pub(crate) retry_after: Span,
 }
@@ -83,6 +84,7 @@ pub(crate) struct SourcesConfig {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ChainConfig {
+    policies: Vec<String>,
     pub(crate) verdict_ttl: Span,
 }
 
@@ -100,6 +102,7 @@ impl Config {
         let clients = root.named_sections("clients").into_iter();
         let clients = clients.filter_map(|(name, section)| client::read(name, section));
         let clients = Named(clients.collect());
+        client::report_same(&clients.0, root.reader);
 
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
@@ -107,6 +110,7 @@ impl Config {
         let sources = root.section("sources");
         connectors.order(&sources, "order", true);
         let sources_config = SourcesConfig {
+            order: connectors.owned_names(),
             max_calls: sources.or("max-calls", 256),
             retry_after: sources.or("retry-after", Span::seconds(30)),
         };
@@ -118,6 +122,7 @@ impl Config {
         let chain = root.section("chain");
         policies.order(&chain, "policies", false);
         let chain_config = ChainConfig {
+            policies: policies.owned_names(),
             verdict_ttl: chain.or("verdict-ttl", Span::seconds(60)),
         };
         chain.finish();

@@ -55,6 +55,10 @@ impl<T: HasName> Named<T> {
             .collect()
     }
 
+    pub(super) fn owned_names(&self) -> Vec<String> {
+        self.names().into_iter().map(str::to_owned).collect()
+    }
+
     /// Puts the items into the order that the array under `key` gives, if
     /// there is one. With `all`, every item has to be in it; without, the
     /// others are left out of use and returned.

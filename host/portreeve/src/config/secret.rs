@@ -78,7 +78,10 @@ pub(crate) fn read_secret(path: &Path) -> Result<Secret, Problems> {
     let shown = path.display();
     let content = std::fs::read(path)
         .map(zeroize::Zeroizing::new)
-        .map_err(|error| Problem::nowhere(format!("cannot read `{shown}`: {error}")))?;
+        .map_err(|error| {
+            Problem::nowhere(format!("cannot read `{shown}`: {error}"))
+                .hint("name a file with nothing but the secret in it")
+        })?;
     if let Some(problem) = open_to_all(path) {
         let (message, hint) = problem;
         return Err(Problem::nowhere(message).hint(hint).into());

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use portreeve_faces::Limits;
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
 use serde::Serialize;
 
 use super::certificate::{CertificateFile, KeyFile};
@@ -62,12 +64,15 @@ pub(super) fn read(section: Section<'_>) -> Option<ServerConfig> {
         let certificate = section.required("certificate", "\"server.pem\"");
         let key = section.required("key", "\"server.key\"");
         match (certificate, key) {
-            (Some(certificate), Some(key)) => Some(TlsConfig {
-                listen,
-                certificate,
-                key,
-                client_ca,
-            }),
+            (Some(certificate), Some(key)) => {
+                check_pair(&section, &certificate, &key);
+                Some(TlsConfig {
+                    listen,
+                    certificate,
+                    key,
+                    client_ca,
+                })
+            }
             _ => None,
         }
     } else {
@@ -87,6 +92,21 @@ pub(super) fn read(section: Section<'_>) -> Option<ServerConfig> {
         shutdown_timeout,
         plain: plain.flatten(),
     })
+}
+
+fn check_pair(section: &Section<'_>, certificate: &CertificateFile, key: &KeyFile) {
+    let pair = CertifiedKey::from_der(
+        certificate.certificates.clone(),
+        key.key.clone_key(),
+        &aws_lc_rs::default_provider(),
+    );
+    if let (Err(error), Some(node)) = (pair, section.node("key")) {
+        let message = format!("does not go with `certificate`: {error}");
+        section.reader.report(
+            Problem::new(&node.place, &node.key, message)
+                .hint("the key must be that of the first certificate in the file"),
+        );
+    }
 }
 
 fn read_plain(section: Section<'_>) -> Option<PlainConfig> {

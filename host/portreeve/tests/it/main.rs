@@ -13,3 +13,5 @@ mod lookup;
 mod plugin;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod source;

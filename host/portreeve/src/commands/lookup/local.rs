@@ -9,8 +9,8 @@ use portreeve_gateway::Gateway;
 use prometheus::Registry;
 use serde_json::Value;
 
+use crate::assemble;
 use crate::config::Config;
-use crate::{assemble, output};
 
 /// The answer as the REST face would give it, and how long it took.
 pub(super) async fn ask(
@@ -20,7 +20,6 @@ pub(super) async fn ask(
 ) -> anyhow::Result<(Value, Duration)> {
     let runtime = assemble::runtime(config)?;
     let parts = assemble::parts(config, &runtime).await?;
-    output::warnings(&parts.warnings)?;
     let settings = assemble::gateway_settings(config, parts);
     let gateway = Gateway::new(settings, &Registry::new())?;
     let connection = Connection {

@@ -50,6 +50,46 @@ fn certificates_and_keys_are_read() {
 }
 
 #[test]
+fn a_key_goes_with_its_certificate() {
+    let make = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = Folder::new()
+        .with(
+            "main.toml",
+            "[server]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n",
+        )
+        .with("c.pem", &make().cert.pem())
+        .with("k.pem", &make().signing_key.serialize_pem());
+    assert_snapshot!(folder.errors(), @r"
+    error: main.toml:3:7: server.key: does not go with `certificate`: keys may not be consistent: KeyMismatch
+    hint: the key must be that of the first certificate in the file
+    ");
+}
+
+#[test]
+fn a_credential_belongs_to_one_client() {
+    let text = format!(
+        "{PLAIN}
+[clients.a]
+faces = [\"rest\"]
+bearer = {{ env = \"PASSWORD\" }}
+[clients.b]
+faces = [\"radius\"]
+bearer = {{ file = \"secret\" }}
+[clients.c]
+faces = [\"rest\"]
+basic = {{ username = \"c\", password = {{ env = \"PASSWORD\" }} }}
+"
+    );
+    let folder = Folder::new()
+        .with("main.toml", &text)
+        .with("secret", "s3cret-in-env\n");
+    assert_snapshot!(folder.errors(), @r"
+    error: main.toml:7:10: clients.b: has the same credential as client `a`
+    hint: give each client a credential of its own
+    ");
+}
+
+#[test]
 fn clients_prove_who_they_are() {
     assert_snapshot!(errors("
 [clients.a]

@@ -20,12 +20,12 @@ fn folder() -> Folder {
         .with("plugins/jamf.wasm", "")
         .with("policies/baseline.wasm", "")
         .with("printers.txt", "")
-        .with("credentials/rest-key", "x")
+        .with("credentials/rest-key", "three")
         .with("credentials/graph-secret", "x")
         .with("graph-secret", "x")
-        .with("metrics-key", "x")
+        .with("metrics-key", "metrics")
         .with("jamf-password", "x")
-        .with("rest-key", "x")
+        .with("rest-key", "two")
 }
 
 fn load(example: &str) -> Config {
@@ -40,7 +40,7 @@ fn load(example: &str) -> Config {
     let folder = folder.with("main.toml", &format!("{example}\n{listener}"));
     let credentials = folder.0.path().join("credentials");
     let environment = BTreeMap::from([
-        ("PORTREEVE_REST_KEY", "x"),
+        ("PORTREEVE_REST_KEY", "one"),
         ("RADIUS_PASSWORD", "x"),
         ("JAMF_TENANT", "x"),
         ("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()),

@@ -187,6 +187,7 @@ vip = [\"00:11:22:33:44:55\"]
     value = "[redacted]"
 
     [sources]
+    order = ["contoso"]
     max-calls = 256
     retry-after = "30s"
 
@@ -235,6 +236,7 @@ vip = [\"00:11:22:33:44:55\"]
     value = "[redacted]"
 
     [chain]
+    policies = ["baseline"]
     verdict-ttl = "1m"
 
     [policies.baseline]
