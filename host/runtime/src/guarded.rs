@@ -98,15 +98,18 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         self.tally.status(&self.breaker, &self.log)
     }
 
-    /// Calls an instance that `start` makes, or one that is left from before.
+    /// Calls an instance that `start` makes, or one that is left from before;
+    /// `judge` makes the domain's words of what it says.
     ///
-    /// An instance that trapped, was stopped or was given up is thrown away.
-    pub(crate) async fn call<R>(
+    /// An instance that trapped, was stopped, was given up or went over a limit
+    /// is thrown away.
+    pub(crate) async fn call<R, T>(
         &self,
         deadline: Option<Instant>,
         start: &impl Start<D, B>,
         work: impl for<'a> FnOnce(&'a mut Live<D, B>) -> BoxFuture<'a, wasmtime::Result<R>> + Send,
-    ) -> Result<R, CallError> {
+        judge: impl FnOnce(R) -> Result<T, CallError> + Send,
+    ) -> Result<T, CallError> {
         let now = Instant::now();
         let latest = now + self.limits.wall_clock;
         let deadline = deadline.map_or(latest, |deadline| deadline.min(latest));
@@ -121,7 +124,7 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
             return Err(CallError::Busy);
         };
         self.tally.note_call();
-        let outcome = self.guarded(deadline, start, work).await;
+        let outcome = self.guarded(deadline, start, work, judge).await;
         drop(permit);
         self.log.report_dropped();
         match &outcome {
@@ -137,12 +140,13 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         outcome
     }
 
-    async fn guarded<R>(
+    async fn guarded<R, T>(
         &self,
         deadline: Instant,
         start: &impl Start<D, B>,
         work: impl for<'a> FnOnce(&'a mut Live<D, B>) -> BoxFuture<'a, wasmtime::Result<R>> + Send,
-    ) -> Result<R, CallError> {
+        judge: impl FnOnce(R) -> Result<T, CallError> + Send,
+    ) -> Result<T, CallError> {
         let idle = self.idle.lock().pop();
         let mut live = match idle {
             Some(live) => live,
@@ -154,9 +158,12 @@ impl<D: StoreData, B: Send + 'static> Guard<D, B> {
         let finished = timeout_at(deadline.into(), watched(&computing, work(&mut live))).await;
         match finished {
             Ok(Ok(result)) => {
-                live.calls += 1;
-                self.keep(live);
-                Ok(result)
+                let judged = judge(result);
+                if !judged.as_ref().is_err_and(CallError::is_plugin_fault) {
+                    live.calls += 1;
+                    self.keep(live);
+                }
+                judged
             }
             Ok(Err(error)) => Err(self.fault(&error, live.store.data_mut().meter())),
             Err(_) => Err(out_of_time(&computing)),

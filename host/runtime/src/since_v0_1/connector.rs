@@ -152,15 +152,72 @@ impl ConnectorStart {
         deadline: Instant,
     ) -> Result<LookupOutcome, CallError> {
         let ids: Vec<_> = identifiers.iter().map(id_to_wit).collect();
-        let called = guard.call(Some(deadline), self, |live| {
-            async move {
-                let lookup = live.bindings.portreeve_connector_lookup();
-                lookup.call_find(&mut live.store, &ids).await
-            }
-            .boxed()
-        });
-        let outcome = called.await?;
-        match outcome.map_err(|error| self.error(error))? {
+        guard
+            .call(
+                Some(deadline),
+                self,
+                |live| {
+                    async move {
+                        let lookup = live.bindings.portreeve_connector_lookup();
+                        lookup.call_find(&mut live.store, &ids).await
+                    }
+                    .boxed()
+                },
+                |outcome| self.outcome(outcome.map_err(|error| self.error(error))?),
+            )
+            .await
+    }
+
+    pub(crate) async fn read(
+        &self,
+        guard: &Guard<ConnectorData, ConnectorGuest>,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Option<Device>, CallError> {
+        let key = key.to_owned();
+        guard
+            .call(
+                Some(deadline),
+                self,
+                |live| {
+                    async move {
+                        let lookup = live.bindings.portreeve_connector_lookup();
+                        lookup.call_read(&mut live.store, &key).await
+                    }
+                    .boxed()
+                },
+                |device| {
+                    let device = device.map_err(|error| self.error(error))?;
+                    let translated = device.map(|device| device_from_wit(device, &self.common.log));
+                    translated.transpose()
+                },
+            )
+            .await
+    }
+
+    pub(crate) async fn check(
+        &self,
+        guard: &Guard<ConnectorData, ConnectorGuest>,
+        deadline: Instant,
+    ) -> Result<Report, CallError> {
+        guard
+            .call(
+                Some(deadline),
+                self,
+                |live| {
+                    async move {
+                        let check = live.bindings.portreeve_connector_check();
+                        check.call_run(&mut live.store).await
+                    }
+                    .boxed()
+                },
+                |report| Ok(self.report(report)),
+            )
+            .await
+    }
+
+    fn outcome(&self, outcome: lookup::Outcome) -> Result<LookupOutcome, CallError> {
+        match outcome {
             lookup::Outcome::Found(device) => {
                 let device = device_from_wit(device, &self.common.log)?;
                 Ok(LookupOutcome::Found(Box::new(device)))
@@ -173,42 +230,9 @@ impl ConnectorStart {
         }
     }
 
-    pub(crate) async fn read(
-        &self,
-        guard: &Guard<ConnectorData, ConnectorGuest>,
-        key: &str,
-        deadline: Instant,
-    ) -> Result<Option<Device>, CallError> {
-        let key = key.to_owned();
-        let called = guard.call(Some(deadline), self, |live| {
-            async move {
-                let lookup = live.bindings.portreeve_connector_lookup();
-                lookup.call_read(&mut live.store, &key).await
-            }
-            .boxed()
-        });
-        let outcome = called.await?;
-        let device = outcome.map_err(|error| self.error(error))?;
-        device
-            .map(|device| device_from_wit(device, &self.common.log))
-            .transpose()
-    }
-
-    pub(crate) async fn check(
-        &self,
-        guard: &Guard<ConnectorData, ConnectorGuest>,
-        deadline: Instant,
-    ) -> Result<Report, CallError> {
-        let called = guard.call(Some(deadline), self, |live| {
-            async move {
-                let check = live.bindings.portreeve_connector_check();
-                check.call_run(&mut live.store).await
-            }
-            .boxed()
-        });
-        let report = called.await?;
+    fn report(&self, report: check::Report) -> Report {
         let findings = report.findings.into_iter().take(MOST_FINDINGS);
-        Ok(Report {
+        Report {
             verdict: verdict(report.verdict),
             findings: findings
                 .map(|finding| Finding {
@@ -218,7 +242,7 @@ impl ConnectorStart {
                     hint: finding.hint.map(|hint| self.text(&hint)),
                 })
                 .collect(),
-        })
+        }
     }
 
     /// Text of a guest that people will read.

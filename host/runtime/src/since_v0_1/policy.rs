@@ -95,27 +95,35 @@ impl PolicyStart {
         guard: &Guard<PolicyData, PolicyGuest>,
         subject: Arc<Subject>,
     ) -> Result<Evaluation, CallError> {
-        let called = guard.call(None, self, |live| {
-            async move {
-                let data = live.store.data_mut();
-                data.subject = Some(subject);
-                data.facts_read = FactsRead::default();
-                data.named_facts = 0;
-                // Lent, not given: the store keeps the subject, so there is no
-                // table to look it up in and nothing to clear away.
-                let handle = Resource::new_borrow(0);
-                let decided = live.bindings.call_evaluate(&mut live.store, handle).await?;
-                let data = live.store.data_mut();
-                data.subject = None;
-                Ok((decided, std::mem::take(&mut data.facts_read)))
-            }
-            .boxed()
-        });
-        let (decided, facts_read) = called.await?;
-        Ok(Evaluation {
-            decision: decision_from_wit(decided.map_err(|failure| self.failure(failure))?)?,
-            facts_read,
-        })
+        guard
+            .call(
+                None,
+                self,
+                |live| {
+                    async move {
+                        let data = live.store.data_mut();
+                        data.subject = Some(subject);
+                        data.facts_read = FactsRead::default();
+                        data.named_facts = 0;
+                        // Lent, not given: the store keeps the subject, so there
+                        // is no table to look it up in and nothing to clear away.
+                        let handle = Resource::new_borrow(0);
+                        let decided = live.bindings.call_evaluate(&mut live.store, handle).await?;
+                        let data = live.store.data_mut();
+                        data.subject = None;
+                        Ok((decided, std::mem::take(&mut data.facts_read)))
+                    }
+                    .boxed()
+                },
+                |(decided, facts_read)| {
+                    let decision = decided.map_err(|failure| self.failure(failure))?;
+                    Ok(Evaluation {
+                        decision: decision_from_wit(decision)?,
+                        facts_read,
+                    })
+                },
+            )
+            .await
     }
 
     fn failure(&self, failure: Failure) -> CallError {

@@ -96,6 +96,7 @@ async fn a_huge_record_is_refused_as_a_whole() {
         error,
         CallError::LimitHit("a device record has too much text".to_owned())
     );
+    assert_eq!(connector.status().faults, 1);
 }
 
 #[tokio::test]
