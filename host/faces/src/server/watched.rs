@@ -16,6 +16,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+/// Bytes that count as a part of an answer. Fewer may be the pings that keep an
+/// HTTP/2 connection alive, or a client that reads to stay and not to know.
+const PART: usize = 1024;
+
 /// How many requests a connection had and has, shared with its service.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -55,7 +59,7 @@ pub(super) struct Patience {
     /// From the first byte of a header section to its end. `None` for HTTP/2,
     /// whose frames are no requests.
     pub(super) header: Option<Duration>,
-    /// Without any byte in either direction, unless we are at work.
+    /// Without a request or a part of an answer, unless we are at work.
     pub(super) idle: Duration,
 }
 
@@ -66,8 +70,10 @@ pub(super) struct Watched<S> {
     patience: Patience,
     requests: Arc<Requests>,
     timer: Pin<Box<Sleep>>,
-    /// Whether a byte went through since the timer was set.
-    moved: bool,
+    /// Requests that had begun when the timer was set.
+    begun_before: u64,
+    /// Bytes written since the timer was set.
+    written: usize,
     /// Whether the last write found no room.
     write_stuck: bool,
     header: Header,
@@ -91,14 +97,14 @@ impl<S> Watched<S> {
             patience,
             requests,
             timer: Box::pin(tokio::time::sleep(patience.idle)),
-            moved: false,
+            begun_before: 0,
+            written: 0,
             write_stuck: false,
             header: Header::Awaited,
         }
     }
 
     fn note_read(&mut self) {
-        self.moved = true;
         let begun = self.requests.begun();
         let continued = matches!(
             self.header,
@@ -129,10 +135,13 @@ impl<S> Watched<S> {
             let now = Instant::now();
             let late = matches!(self.header, Header::Partial { deadline, .. } if deadline <= now);
             let at_work = self.requests.are_ongoing() && !self.write_stuck;
-            if late || !(self.moved || at_work) {
+            let begun = self.requests.begun();
+            let moved = begun != self.begun_before || self.written >= PART;
+            if late || !(moved || at_work) {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            self.moved = false;
+            self.begun_before = begun;
+            self.written = 0;
             let mut next = now + self.patience.idle;
             if let Header::Partial { deadline, .. } = self.header {
                 next = next.min(deadline);
@@ -147,11 +156,14 @@ impl<S> Watched<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         self.write_stuck = written.is_pending();
-        if written.is_ready() {
-            self.moved = true;
-            return written;
+        match written {
+            Poll::Ready(Ok(bytes)) => {
+                self.written = self.written.saturating_add(bytes);
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.watch(context).map(Err),
         }
-        self.watch(context).map(Err)
     }
 }
 

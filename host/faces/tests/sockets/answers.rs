@@ -259,7 +259,7 @@ async fn a_hanging_source_keeps_nobody_waiting_for_others() {
         format!("/v1/devices/{HANGING}"),
         format!("/v1/devices/{COMPLIANT}"),
     );
-    let hanging = stand.get(&hanging, SCRIPT).send();
+    let hanging = stand.get(&hanging, PATIENT).send();
     let quick = join_all((0..20).map(|_| stand.get(&known, SCRIPT).send()));
     let mut hanging = std::pin::pin!(hanging);
     tokio::select! {

@@ -171,6 +171,35 @@ async fn a_client_that_does_not_read_is_cut() {
 }
 
 #[tokio::test]
+async fn pings_keep_no_http2_connection() {
+    let limits = Limits {
+        idle_timeout: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let stand = Stand::with(limits).await;
+    let builder = stand.authority.builder(None);
+    let pinging = builder
+        .http2_keep_alive_interval(Duration::from_millis(50))
+        .http2_keep_alive_while_idle(true)
+        .build()
+        .unwrap();
+    let url = format!("https://localhost:{}/healthz", stand.tls.port());
+    let response = pinging.get(&url).send().await.unwrap();
+    assert_eq!(response.version(), reqwest::Version::HTTP_2);
+    let cut = async {
+        loop {
+            let metrics = stand.metrics().await;
+            if metrics.contains("portreeve_face_connections_total{outcome=\"cut\"} 1\n") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), cut)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_are_closed_at_once() {
     let limits = Limits {
         max_connections: 2,

@@ -38,6 +38,8 @@ pub(crate) const AMBIGUOUS: &str = "00:50:56:00:00:05";
 pub(crate) const HANGING: &str = "00:50:56:00:00:06";
 
 pub(crate) const SCRIPT: &str = "Bearer script-key";
+/// Waits for three seconds, the others for 0.3.
+pub(crate) const PATIENT: &str = "Bearer patient-key";
 /// `radius:radius-password`
 pub(crate) const RADIUS: &str = "Basic cmFkaXVzOnJhZGl1cy1wYXNzd29yZA==";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
@@ -198,8 +200,11 @@ fn clients() -> Vec<ClientSettings> {
     let certificate = ClientAuthentication::CertificateName("ise.example".to_owned());
     let mut elsewhere = client("elsewhere", bearer("elsewhere-key"), &[Face::Rest]);
     elsewhere.networks.push("192.0.2.0/24".parse().unwrap());
+    let mut patient = client("patient", bearer("patient-key"), &[Face::Rest]);
+    patient.patience = Duration::from_secs(3);
     vec![
         client("script", bearer("script-key"), &[Face::Rest]),
+        patient,
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("ise", certificate, &[Face::Rest]),
