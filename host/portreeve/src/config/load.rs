@@ -4,34 +4,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::file::cannot_read;
 use super::place::{Place, SourceFile};
-use super::problem::{Problem, Problems};
+use super::problem::Problem;
 use super::read::{FromNode, Reader};
 use super::tree::{Node, Table, Value};
 
 const INCLUDE: &str = "include";
 
-/// Reads `path` and everything it includes. The place is the start of the file.
-pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Result<(Table, Place), Problems> {
-    let file = read(path).map_err(|why| {
-        let message = format!("cannot read `{}`: {why}", path.display());
-        Problem::nowhere(message).hint("name the configuration file with `--config PATH`")
-    })?;
+/// Reads `path` and everything it includes, or reports why not. The place is
+/// the start of the file.
+pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Option<(Table, Place)> {
+    let file = match read(path) {
+        Ok(file) => file,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            let problem = Problem::nowhere(message);
+            reader.report(problem.hint("name the configuration file with `--config PATH`"));
+            return None;
+        }
+    };
     let start = Place::new(Arc::clone(&file), 0);
-    let mut root = Table::parse(&file).map_err(Problems)?;
-    let mut problems = Vec::new();
+    let mut root = parse(&file, reader)?;
     let position = root.0.iter().position(|entry| entry.name == INCLUDE);
     if let Some(position) = position {
         let include = root.0.remove(position).node;
         for path in included(&include, reader) {
-            add(&path, &include, &mut root, &mut problems);
+            add(&path, &include, &mut root, reader);
         }
     }
-    if problems.is_empty() {
-        Ok((root, start))
-    } else {
-        Err(Problems(problems))
-    }
+    // What a broken file would have said is not missing.
+    reader.is_content().then_some((root, start))
 }
 
 fn read(path: &Path) -> std::io::Result<Arc<SourceFile>> {
@@ -40,27 +43,28 @@ fn read(path: &Path) -> std::io::Result<Arc<SourceFile>> {
     Ok(Arc::new(SourceFile { path, text }))
 }
 
-fn add(path: &Path, include: &Node, root: &mut Table, problems: &mut Vec<Problem>) {
+fn parse(file: &Arc<SourceFile>, reader: &Reader<'_>) -> Option<Table> {
+    Table::parse(file)
+        .map_err(|problems| problems.into_iter().for_each(|found| reader.report(found)))
+        .ok()
+}
+
+fn add(path: &Path, include: &Node, root: &mut Table, reader: &Reader<'_>) {
     let file = match read(path) {
         Ok(file) => file,
         Err(error) => {
-            let message = format!("cannot read `{}`: {error}", path.display());
-            problems.push(Problem::new(&include.place, &include.key, message));
+            reader.report(cannot_read(include, path, &error.to_string()));
             return;
         }
     };
-    match Table::parse(&file) {
-        Ok(table) => {
-            if let Some(entry) = table.get(INCLUDE) {
-                problems.push(
-                    Problem::new(&entry.place, INCLUDE, "an included file includes no others")
-                        .hint("add the pattern to `include` in the main file"),
-                );
-            }
-            root.merge(table, problems);
-        }
-        Err(found) => problems.extend(found),
+    let Some(table) = parse(&file, reader) else {
+        return;
+    };
+    if let Some(entry) = table.get(INCLUDE) {
+        let problem = Problem::new(&entry.place, INCLUDE, "an included file includes no others");
+        reader.report(problem.hint("add the pattern to `include` in the main file"));
     }
+    root.merge(table, reader);
 }
 
 /// The files that the patterns match, in alphabetical order for each pattern.
@@ -86,7 +90,7 @@ fn included(include: &Node, reader: &Reader<'_>) -> Vec<PathBuf> {
             Ok(found) => found,
             Err(error) => {
                 let hint = "write e.g. `\"conf.d/*.toml\"`";
-                report(format!("`{pattern}` is no pattern: {error}"), hint);
+                report(format!("`{pattern}` is no pattern: {}", error.msg), hint);
                 continue;
             }
         };

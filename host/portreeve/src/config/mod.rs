@@ -92,8 +92,9 @@ impl Config {
     /// Reads the file at `path` and what it includes.
     pub(crate) fn load(path: &Path, environment: &dyn Environment) -> Result<Self, Problems> {
         let reader = Reader::new(environment);
-        let (root, start) = load::load(path, &reader)?;
-        let config = Self::read(Section::new(&reader, start, "", Some(&root)));
+        let loaded = load::load(path, &reader);
+        let config = loaded
+            .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
         reader.finish(config)
     }
 

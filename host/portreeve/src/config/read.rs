@@ -29,6 +29,11 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_content(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
     /// The value, unless something was wrong.
     pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Problems> {
         let mut problems = self.problems.into_inner();

@@ -6,6 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::place::{Place, SourceFile};
 use super::problem::Problem;
+use super::read::Reader;
 
 /// One value.
 #[derive(Clone, Debug)]
@@ -63,8 +64,11 @@ impl Table {
             .map(|error| {
                 let offset = error.span().map_or(0, |span| span.start);
                 let place = Place::new(Arc::clone(file), offset);
-                Problem::new(&place, "", error.message())
-                    .hint("this is not valid TOML, see https://toml.io")
+                let hint = match error.message() {
+                    "duplicate key" => "a key is set once; remove one of them",
+                    _ => "this is not valid TOML, see https://toml.io",
+                };
+                Problem::new(&place, "", error.message()).hint(hint)
             })
             .collect();
         let table = convert_table(document.into_inner(), "", file, &mut problems);
@@ -80,13 +84,13 @@ impl Table {
     }
 
     /// Adds the entries of another file; tables of one name become one.
-    pub(super) fn merge(&mut self, other: Self, problems: &mut Vec<Problem>) {
+    pub(super) fn merge(&mut self, other: Self, reader: &Reader<'_>) {
         for entry in other.0 {
             match self.0.iter_mut().find(|known| known.name == entry.name) {
                 None => self.0.push(entry),
                 Some(known) => match (&mut known.node.value, entry.node.value) {
-                    (Value::Table(into), Value::Table(from)) => into.merge(from, problems),
-                    _ => problems.push(
+                    (Value::Table(into), Value::Table(from)) => into.merge(from, reader),
+                    _ => reader.report(
                         Problem::new(&entry.place, &entry.node.key, "set twice")
                             .hint(format!("it is already set at {}", known.place)),
                     ),

@@ -45,20 +45,20 @@ fn included_files_that_do_not_fit() {
         .with("conf.d/1.toml", "[log]\nlevel = \"debug\"\n")
         .with("conf.d/2.toml", "include = [\"x\"]\nbroken =\n")
         .with("conf.d/3.toml", "include = [\"x\"]\n");
-    assert_snapshot!(folder.errors(), @r"
+    assert_snapshot!(folder.errors(), @r#"
     error: conf.d/1.toml:2:1: log.level: set twice
     hint: it is already set at main.toml:5:1
     error: conf.d/2.toml:2:9: string values must be quoted, expected literal string
     hint: this is not valid TOML, see https://toml.io
     error: conf.d/3.toml:1:1: include: an included file includes no others
     hint: add the pattern to `include` in the main file
-    ");
+    error: main.toml:1:29: include[1]: there is no file `gone.toml`
+    hint: a relative path is relative to the file that names it
+    error: main.toml:1:42: include[2]: `***` is no pattern: wildcards are either regular `*` or recursive `**`
+    hint: write e.g. `"conf.d/*.toml"`
+    "#);
     let folder = Folder::new().with("main.toml", "include = \"conf.d/*.toml\"\n");
     assert_snapshot!(folder.errors(), @r#"
-    error: main.toml:1:1: server.certificate: missing
-    hint: add `certificate = "server.pem"` under `[server]`
-    error: main.toml:1:1: server.key: missing
-    hint: add `key = "server.key"` under `[server]`
     error: main.toml:1:11: include: expected an array, found a string
     hint: write it in brackets: `[…]`
     "#);

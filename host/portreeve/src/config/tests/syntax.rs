@@ -19,7 +19,7 @@ fn every_syntax_error_is_told() {
 fn a_key_set_twice_in_one_file() {
     assert_snapshot!(errors("[log]\nlevel = \"a\"\nlevel = \"b\"\n"), @r"
     error: main.toml:5:1: duplicate key
-    hint: this is not valid TOML, see https://toml.io
+    hint: a key is set once; remove one of them
     ");
 }
 
