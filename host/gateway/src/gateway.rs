@@ -223,11 +223,7 @@ impl Gateway {
             ) => Outcome::CannotTell(self.cannot_tell(*absence, &subject)),
             (None, _) => Outcome::Decided(Arc::clone(self.chain.undecided())),
         };
-        let word = match &outcome {
-            Outcome::Decided(decision) => decision.verdict.as_str(),
-            Outcome::CannotTell(_) => "cannot-tell",
-        };
-        self.metrics.count_answer(origin, word);
+        self.metrics.count_answer(origin, &outcome);
         Answer {
             outcome,
             finding: subject.finding,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use portreeve_cache::{DeviceCache, VerdictCache};
-use portreeve_domain::Origin;
+use portreeve_domain::{Origin, Outcome, Verdict};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
+};
 
 use crate::decide::Decided;
 
@@ -23,15 +25,56 @@ pub(crate) struct Metrics {
     /// Runs of policies by policy and outcome.
     pub(crate) policy: HistogramVec,
     /// Answers by how they came about.
-    answers: IntCounterVec,
+    answers: Answers,
+}
+
+/// Answers by origin.
+#[derive(Clone, Debug)]
+struct Answers {
+    cached: Outcomes,
+    evaluated: Outcomes,
+    fetched: Outcomes,
+}
+
+/// Answers of one origin by outcome.
+#[derive(Clone, Debug)]
+struct Outcomes {
+    permit: IntCounter,
+    restrict: IntCounter,
+    deny: IntCounter,
+    cannot_tell: IntCounter,
+}
+
+impl Outcomes {
+    fn of(answers: &IntCounterVec, origin: Origin) -> Self {
+        let counter = |outcome| answers.with_label_values(&[origin.as_str(), outcome]);
+        Self {
+            permit: counter("permit"),
+            restrict: counter("restrict"),
+            deny: counter("deny"),
+            cannot_tell: counter("cannot-tell"),
+        }
+    }
 }
 
 impl Metrics {
-    /// Counts one answer; `outcome` is a verdict or `cannot-tell`.
-    pub(crate) fn count_answer(&self, origin: Origin, outcome: &str) {
-        self.answers
-            .with_label_values(&[origin.as_str(), outcome])
-            .inc();
+    /// Counts one answer. Without a look-up of labels: this is on the path of
+    /// every question.
+    pub(crate) fn count_answer(&self, origin: Origin, outcome: &Outcome) {
+        let row = match origin {
+            Origin::Cached => &self.answers.cached,
+            Origin::Evaluated => &self.answers.evaluated,
+            Origin::Fetched => &self.answers.fetched,
+        };
+        let counter = match outcome {
+            Outcome::CannotTell(_) => &row.cannot_tell,
+            Outcome::Decided(decision) => match decision.verdict {
+                Verdict::Permit => &row.permit,
+                Verdict::Restrict => &row.restrict,
+                Verdict::Deny | Verdict::Abstain => &row.deny,
+            },
+        };
+        counter.inc();
     }
 
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
@@ -59,6 +102,11 @@ impl Metrics {
         registry.register(Box::new(source.clone()))?;
         registry.register(Box::new(policy.clone()))?;
         registry.register(Box::new(answers.clone()))?;
+        let answers = Answers {
+            cached: Outcomes::of(&answers, Origin::Cached),
+            evaluated: Outcomes::of(&answers, Origin::Evaluated),
+            fetched: Outcomes::of(&answers, Origin::Fetched),
+        };
         Ok(Self {
             source,
             policy,
