@@ -1,6 +1,8 @@
 //! Dependencies point inward: domain ← cache, egress ← runtime ← gateway ←
 //! faces ← portreeve (ARCHITECTURE.md, "Invariant").
 
+#![expect(clippy::expect_used, reason = "functions of a test fail loudly")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

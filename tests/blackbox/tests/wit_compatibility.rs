@@ -2,6 +2,13 @@
 //! exactly as it is in `wit/`. New interfaces, and new functions of imported
 //! interfaces, may be added; anything else needs a new track.
 
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "functions of a test fail loudly"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +32,7 @@ fn shapes(directory: &Path) -> BTreeMap<String, String> {
 
 fn shapes_of(resolve: &Resolve) -> BTreeMap<String, String> {
     let mut shapes = BTreeMap::new();
-    for (id, interface) in resolve.interfaces.iter() {
+    for (id, interface) in &resolve.interfaces {
         let Some(name) = resolve.id_of(id) else {
             continue;
         };
@@ -46,7 +53,7 @@ fn shapes_of(resolve: &Resolve) -> BTreeMap<String, String> {
             );
         }
     }
-    for (_, world) in resolve.worlds.iter() {
+    for (_, world) in &resolve.worlds {
         let package = world
             .package
             .map(|id| resolve.packages[id].name.to_string());
