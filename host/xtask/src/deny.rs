@@ -38,9 +38,9 @@ pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
             check
                 .arg("--manifest-path")
                 .arg(root.join(manifest))
-                .args(["check", "--config"])
+                .arg("--config")
                 .arg(root.join("deny.toml"))
-                .args(["bans", "licenses", "sources"]);
+                .args(["check", "bans", "licenses", "sources"]);
             run_command(&mut check)
         })?;
     }
