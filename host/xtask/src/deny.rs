@@ -23,6 +23,8 @@ pub(crate) fn deny(root: &Path) -> anyhow::Result<()> {
                     "install",
                     "--quiet",
                     "--locked",
+                    // It runs for a second, so optimising it costs more.
+                    "--debug",
                     "--version",
                     VERSION,
                     "--root",
