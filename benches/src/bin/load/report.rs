@@ -71,6 +71,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Each turn of the gateway against the turn beside it, so that a machine
+    /// that slows down for a while slows down both.
+    fn ratios(&self) -> Vec<f64> {
+        let turns = self.gateway.iter().zip(&self.bare);
+        turns
+            .map(|(gateway, bare)| gateway.rate / bare.rate)
+            .collect()
+    }
+
     pub(crate) fn render(&self, connections: u32, seconds: u32) -> String {
         let (gateway, bare) = (
             Measured::median(&self.gateway),
@@ -101,10 +110,15 @@ impl Report {
                 "| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {errors} |"
             );
         }
+        let mut ratios = self.ratios();
+        ratios.sort_by(f64::total_cmp);
+        let at = |position: usize| ratios.get(position).copied().unwrap_or(f64::NAN);
         let _ = writeln!(
             text,
-            "\nRatio of answers/s: {:.2}",
-            gateway.rate / bare.rate
+            "\nRatio of answers/s, turn by turn: median {:.2}, lowest {:.2}, highest {:.2}",
+            at(ratios.len() / 2),
+            at(0),
+            at(ratios.len().saturating_sub(1)),
         );
         text
     }
