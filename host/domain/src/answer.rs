@@ -46,6 +46,25 @@ impl Question {
     pub const fn patience(&self) -> Duration {
         self.patience
     }
+
+    /// The same without owning it.
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            identifiers: &self.identifiers,
+            connection: &self.connection,
+        }
+    }
+}
+
+/// What a client asks, borrowed: for questions that memory answers, which are
+/// gone before anything of them has to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What the client said about the endpoint, most trustworthy first, none
+    /// twice, as in [`Question::identifiers`].
+    pub identifiers: &'a [Identifier],
+    /// The connection that is being judged.
+    pub connection: &'a Connection,
 }
 
 /// Why no decision could be made. Neither a "no" nor an "unknown device".

@@ -19,7 +19,7 @@ mod mac;
 mod subject;
 mod timestamp;
 
-pub use answer::{Answer, CannotTell, Origin, Outcome, Question};
+pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
 pub use decision::{Decision, Obligation, ObligationKind, Reason, Remediation, Verdict};
 pub use device::{
     Attribute, Compliance, ComplianceState, Device, Enrollment, FailingCheck, OperatingSystem,

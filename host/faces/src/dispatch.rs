@@ -12,7 +12,6 @@ use axum::Router;
 use axum::extract::{Extension, Request as AxumRequest, State};
 use axum::response::{IntoResponse as _, Response as AxumResponse};
 use axum::routing::{get, post};
-use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Either;
@@ -26,7 +25,7 @@ use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{openapi, operations, radius, rest};
+use crate::{admin, openapi, operations, radius, rest};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -45,7 +44,8 @@ pub(crate) struct Caller {
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
-    /// The client whose certificate was verified.
+    /// The client whose certificate was verified, or who opened the socket in
+    /// the file system.
     pub(crate) certified: Option<Arc<Client>>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Peer {
 pub(crate) struct Dispatcher {
     pub(crate) faces: Arc<Faces>,
     router: Router,
-    ids: Arc<RequestIds>,
+    pub(crate) ids: Arc<RequestIds>,
 }
 
 impl Dispatcher {
@@ -65,6 +65,12 @@ impl Dispatcher {
             .route("/v1/decisions/batch", post(rest::batch))
             .route("/radius/authorize", post(authorize))
             .route("/radius/post-auth", post(authorize))
+            .route("/v1/admin/connectors", get(admin::connectors))
+            .route(
+                "/v1/admin/connectors/{name}/sync",
+                get(admin::progress).post(admin::sync),
+            )
+            .route("/v1/admin/store/backup", post(admin::back_up))
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
@@ -92,7 +98,7 @@ impl Dispatcher {
         let elapsed = started.elapsed();
         self.faces
             .metrics
-            .observe(area, outcome, elapsed.as_secs_f64());
+            .observe(area, outcome, elapsed);
         tracing::debug!(
             face = area.as_str(),
             client = client.as_ref().map(|client: &Arc<Client>| &*client.name),
@@ -103,9 +109,7 @@ impl Dispatcher {
             request = id.as_str(),
             "answered"
         );
-        let headers = reply.headers_mut();
-        headers.insert(SERVER_TIMING, server_timing(elapsed));
-        headers.insert(X_REQUEST_ID, id.into_header());
+        finish(&mut reply, elapsed, id);
         reply
     }
 
@@ -229,6 +233,13 @@ fn read_route(
     Ok((response.map(Either::Right), outcome))
 }
 
+/// Adds what every answer says about itself.
+pub(crate) fn finish(reply: &mut Reply, elapsed: Duration, id: RequestId) {
+    let headers = reply.headers_mut();
+    headers.insert(SERVER_TIMING, server_timing(elapsed));
+    headers.insert(X_REQUEST_ID, id.into_header());
+}
+
 /// `total;dur=` with milliseconds, to three places.
 fn server_timing(elapsed: Duration) -> HeaderValue {
     let mut text = *b"total;dur=00000000.000";
@@ -248,8 +259,10 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
             break;
         }
     }
-    let shown = [start, digits.get(first..).unwrap_or_default()].concat();
-    HeaderValue::from_maybe_shared(Bytes::from(shown)).unwrap_or(HeaderValue::from_static("total"))
+    let shown = digits.len() - first.min(digits.len());
+    digits.copy_within(first.min(digits.len()).., 0);
+    let shown = text.get(..10 + shown).unwrap_or_default();
+    HeaderValue::from_bytes(shown).unwrap_or(HeaderValue::from_static("total"))
 }
 
 fn refuse(problem: &Problem, radius: bool, id: &RequestId) -> (Reply, Outcome) {
@@ -272,11 +285,19 @@ fn outcome_of_status(status: StatusCode) -> Outcome {
     }
 }
 
-fn expect_small_header(headers: &HeaderMap) -> Result<(), Problem> {
-    let bytes: usize = headers
+pub(crate) fn is_small(headers: &HeaderMap) -> bool {
+    header_bytes(headers) <= LARGEST_HEADER
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
+        .sum()
+}
+
+fn expect_small_header(headers: &HeaderMap) -> Result<(), Problem> {
+    let bytes = header_bytes(headers);
     if bytes > LARGEST_HEADER {
         let detail =
             format!("expected at most {LARGEST_HEADER} bytes of header fields, found {bytes}");

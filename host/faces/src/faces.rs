@@ -2,19 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use portreeve_domain::{Answer, Question};
-use portreeve_gateway::Gateway;
+use portreeve_domain::Question;
+use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
 use crate::metrics::Metrics;
-use crate::{BindError, ClientSettings, Limits};
+use crate::problem::{Problem, ProblemKind};
+use crate::{Administration, BindError, ClientSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
 const BATCHES: usize = 4;
+/// When a client that found no place should ask again.
+const SHED: Duration = Duration::from_secs(1);
 
 /// What all faces share.
 #[derive(Debug)]
@@ -24,7 +28,10 @@ pub(crate) struct Faces {
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
+    pub(crate) administration: Administration,
     pub(crate) batches: Arc<Semaphore>,
+    /// Questions that memory cannot answer.
+    waiting: Semaphore,
     stopping: AtomicBool,
 }
 
@@ -32,6 +39,7 @@ impl Faces {
     pub(crate) fn new(
         clients: Vec<ClientSettings>,
         limits: Limits,
+        administration: Administration,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
@@ -41,18 +49,32 @@ impl Faces {
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,
+            administration,
             batches: Arc::new(Semaphore::new(BATCHES)),
+            waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
         })
     }
 
     /// Answers from memory if that is enough.
-    pub(crate) async fn answer(&self, question: &Question) -> Answer {
-        match self.gateway.answer_from_memory(question) {
-            Some(answer) => answer,
-            // Boxed: this future is large, and most questions never need it.
-            None => Box::pin(self.gateway.answer(question)).await,
+    ///
+    /// Questions that have to wait for a source or a policy have a bounded
+    /// number of places. One that finds none is refused at once: it would wait
+    /// longer than its client does.
+    pub(crate) async fn answer(&self, question: &Question) -> Result<Answered, Problem> {
+        if let Some(answered) = self.gateway.answer_from_memory(question) {
+            return Ok(answered);
         }
+        let Ok(_place) = self.waiting.try_acquire() else {
+            self.metrics.shed.inc();
+            let detail = "too many questions wait for sources and policies already";
+            let problem = Problem::new(ProblemKind::Busy, detail);
+            return Err(problem.retry_after(SHED));
+        };
+        // Whoever can be answered from memory goes first.
+        tokio::task::yield_now().await;
+        // Boxed: this future is large, and most questions never need it.
+        Ok(Box::pin(self.gateway.answer(question)).await)
     }
 
     /// From here on the server is not ready any more.

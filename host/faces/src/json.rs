@@ -3,7 +3,10 @@
 //! Most of an answer is names of members. serde escapes them letter by letter,
 //! which took longer than looking the answer up; here they are literals.
 
+use std::ops::Range;
+
 use portreeve_domain::{Guid, MacAddress, Timestamp};
+use portreeve_gateway::{Hole, Moving, Text};
 
 use crate::text::Rfc3339;
 
@@ -12,15 +15,45 @@ const USUAL: usize = 2048;
 
 /// A JSON text as it is written. The writer is responsible for its form.
 #[derive(Debug)]
-pub(crate) struct Json(Vec<u8>);
+pub(crate) struct Json(Vec<u8>, Vec<(Range<usize>, Moving)>);
 
 impl Json {
     pub(crate) fn new() -> Self {
-        Self(Vec::with_capacity(USUAL))
+        Self(Vec::with_capacity(USUAL), Vec::new())
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.0
+    }
+
+    /// The same with holes where something [`moving`](Self::moving) stands.
+    pub(crate) fn to_text(&self, status: u16) -> Text {
+        let Self(bytes, moving) = self;
+        let mut kept = Vec::with_capacity(bytes.len());
+        let mut holes = Vec::with_capacity(moving.len());
+        let mut from = 0;
+        for (span, content) in moving {
+            kept.extend_from_slice(bytes.get(from..span.start).unwrap_or_default());
+            holes.push(Hole {
+                place: u32::try_from(kept.len()).unwrap_or(u32::MAX),
+                content: *content,
+            });
+            from = span.end;
+        }
+        kept.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        Text {
+            status,
+            bytes: kept.into(),
+            holes: holes.into(),
+        }
+    }
+
+    /// Something that will be different the next time.
+    pub(crate) fn moving(&mut self, content: Moving, write: impl FnOnce(&mut Self)) -> &mut Self {
+        let start = self.0.len();
+        write(self);
+        self.1.push((start..self.0.len(), content));
+        self
     }
 
     /// Something that is JSON already, in parts perhaps.

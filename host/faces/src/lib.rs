@@ -11,10 +11,12 @@
 //! compliant. In every face "the device is unknown", "the device is denied" and
 //! "we cannot tell" are three different answers.
 
+mod admin;
 mod body;
 mod clients;
 mod dispatch;
 mod faces;
+mod hit;
 mod json;
 mod metrics;
 mod openapi;
@@ -32,4 +34,4 @@ pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secr
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};
-pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};
+pub use settings::{Administration, FaceSettings, Limits, ListenerSettings, TlsSettings};

@@ -1,18 +1,14 @@
 //! What the faces count. Every handle is looked up once, at start.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use portreeve_domain::{Answer, Outcome as AnswerOutcome, Verdict};
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
-};
+use portreeve_gateway::striped::{Family, Histogram, Level, Registered};
+use prometheus::proto::MetricType;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::clients::{AuthenticationFailure, Face};
-
-/// Seconds: from an answer out of memory to a client at the end of its patience.
-const BUCKETS: [f64; 17] = [
-    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
-    0.1, 0.25, 0.5, 1.0, 3.0, 10.0,
-];
 
 /// Where a request belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +85,17 @@ impl Outcome {
     /// What an answer comes to.
     pub(crate) fn of(answer: &Answer) -> Self {
         match &answer.outcome {
-            AnswerOutcome::Decided(decision) => match decision.verdict {
-                Verdict::Permit => Self::Permit,
-                Verdict::Restrict => Self::Restrict,
-                Verdict::Deny | Verdict::Abstain => Self::Deny,
-            },
+            AnswerOutcome::Decided(decision) => Self::of_verdict(decision.verdict),
             AnswerOutcome::CannotTell(_) => Self::CannotTell,
+        }
+    }
+
+    /// What a verdict comes to.
+    pub(crate) const fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Permit => Self::Permit,
+            Verdict::Restrict => Self::Restrict,
+            Verdict::Deny | Verdict::Abstain => Self::Deny,
         }
     }
 
@@ -116,14 +117,16 @@ impl Outcome {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// By area, then by outcome, in the order of `ALL`.
-    durations: Vec<Vec<Histogram>>,
+    durations: Arc<Family<Histogram>>,
     /// By area.
-    in_flight: Vec<IntGauge>,
+    in_flight: Arc<Family<Level>>,
     authentication_failures: Vec<IntCounter>,
     /// Requests by clients that lack the right.
     pub(crate) not_allowed: IntCounter,
     /// Questions that came in batches.
     pub(crate) batch_questions: IntCounter,
+    /// Questions refused because too many were waiting.
+    pub(crate) shed: IntCounter,
     /// Connections that are open now.
     pub(crate) connections: IntGauge,
     /// Connections that were accepted.
@@ -138,21 +141,27 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let durations = HistogramVec::new(
-            HistogramOpts::new(
-                "portreeve_face_request_seconds",
-                "Time from the end of a request's header section to the start of its answer.",
-            )
-            .buckets(BUCKETS.to_vec()),
+        let areas = Area::ALL.iter();
+        let members = areas.flat_map(|area| {
+            let outcomes = Outcome::ALL.iter();
+            outcomes.map(|outcome| {
+                let labels = vec![area.as_str(), outcome.as_str()];
+                (labels, Histogram::default())
+            })
+        });
+        let durations = Arc::new(Family::new(
+            "portreeve_face_request_seconds",
+            "Time from the end of a request's header section to the start of its answer.",
             &["face", "outcome"],
-        )?;
-        let in_flight = IntGaugeVec::new(
-            Opts::new(
-                "portreeve_face_requests_in_flight",
-                "Requests that are being answered.",
-            ),
+            members,
+        )?);
+        let members = Area::ALL.iter().map(|area| (vec![area.as_str()], Level::default()));
+        let in_flight = Arc::new(Family::new(
+            "portreeve_face_requests_in_flight",
+            "Requests that are being answered.",
             &["face"],
-        )?;
+            members,
+        )?);
         let failures = IntCounterVec::new(
             Opts::new(
                 "portreeve_face_authentication_failures_total",
@@ -172,27 +181,29 @@ impl Metrics {
             "portreeve_face_batch_questions_total",
             "Questions that came in batches.",
         )?;
-        registry.register(Box::new(durations.clone()))?;
-        registry.register(Box::new(in_flight.clone()))?;
+        registry.register(Box::new(Registered(
+            Arc::clone(&durations),
+            MetricType::HISTOGRAM,
+        )))?;
+        registry.register(Box::new(Registered(Arc::clone(&in_flight), MetricType::GAUGE)))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(open.clone()))?;
+        let shed = IntCounter::new(
+            "portreeve_face_shed_total",
+            "Questions refused because too many waited for sources and policies.",
+        )?;
         registry.register(Box::new(batch_questions.clone()))?;
-        let duration = |area: Area| {
-            let outcomes = Outcome::ALL.iter();
-            outcomes
-                .map(|outcome| durations.with_label_values(&[area.as_str(), outcome.as_str()]))
-                .collect()
-        };
-        let gauge = |area: Area| in_flight.with_label_values(&[area.as_str()]);
+        registry.register(Box::new(shed.clone()))?;
         let failure =
             |failure: &AuthenticationFailure| failures.with_label_values(&[failure.as_str()]);
         Ok(Self {
-            durations: Area::ALL.into_iter().map(duration).collect(),
-            in_flight: Area::ALL.into_iter().map(gauge).collect(),
+            durations,
+            in_flight,
             authentication_failures: AuthenticationFailure::ALL.iter().map(failure).collect(),
             not_allowed: failures.with_label_values(&["not-allowed"]),
             batch_questions,
+            shed,
             connections: open,
             accepted: connections.with_label_values(&["accepted"]),
             too_many: connections.with_label_values(&["too-many"]),
@@ -202,10 +213,10 @@ impl Metrics {
     }
 
     /// Counts one request.
-    pub(crate) fn observe(&self, area: Area, outcome: Outcome, seconds: f64) {
-        let histogram = self.durations.get(area.position());
-        if let Some(histogram) = histogram.and_then(|outcomes| outcomes.get(outcome as usize)) {
-            histogram.observe(seconds);
+    pub(crate) fn observe(&self, area: Area, outcome: Outcome, duration: Duration) {
+        let place = area.position() * Outcome::ALL.len() + outcome as usize;
+        if let Some(histogram) = self.durations.get(place) {
+            histogram.observe(duration);
         }
     }
 
@@ -216,8 +227,20 @@ impl Metrics {
     }
 
     /// Counts a request as on the way until the result is dropped.
-    pub(crate) fn enter(&self, area: Area) -> Option<Counted<'_>> {
-        self.in_flight.get(area.position()).map(Counted::new)
+    pub(crate) fn enter(&self, area: Area) -> Option<OnTheWay<'_>> {
+        let level = self.in_flight.get(area.position())?;
+        level.add(1);
+        Some(OnTheWay(level))
+    }
+}
+
+/// One more on the way, until dropped.
+#[derive(Debug)]
+pub(crate) struct OnTheWay<'a>(&'a Level);
+
+impl Drop for OnTheWay<'_> {
+    fn drop(&mut self) {
+        self.0.add(-1);
     }
 }
 
@@ -248,7 +271,7 @@ mod tests {
         let metrics = Metrics::register(&registry).unwrap();
         for area in Area::ALL {
             for outcome in Outcome::ALL {
-                metrics.observe(area, outcome, 0.001);
+                metrics.observe(area, outcome, Duration::from_millis(1));
             }
             drop(metrics.enter(area).unwrap());
         }

@@ -39,6 +39,8 @@ pub(crate) enum ProblemKind {
     Busy,
     /// The facts are missing.
     CannotTell,
+    /// A source could not be read.
+    SourceFailed,
     /// The fault is ours.
     Internal,
 }
@@ -59,6 +61,7 @@ impl ProblemKind {
             Self::HeaderTooLarge => "urn:portreeve:problem:header-too-large",
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
+            Self::SourceFailed => "urn:portreeve:problem:source-failed",
             Self::Internal => "urn:portreeve:problem:internal",
         }
     }
@@ -78,6 +81,7 @@ impl ProblemKind {
             Self::HeaderTooLarge => "The header section is too large",
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
+            Self::SourceFailed => "The source could not be read",
             Self::Internal => "Something went wrong inside Portreeve",
         }
     }
@@ -94,6 +98,7 @@ impl ProblemKind {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SourceFailed => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -2,8 +2,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve_gateway::Memory;
+use portreeve_gateway::inventory::Inventory;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::ClientSettings;
@@ -17,6 +21,17 @@ pub struct FaceSettings {
     pub clients: Vec<ClientSettings>,
     /// Bounds on what clients can make the server do.
     pub limits: Limits,
+    /// What operators can look at and ask for.
+    pub administration: Administration,
+}
+
+/// What operators can look at and ask for.
+#[derive(Clone, Debug)]
+pub struct Administration {
+    /// The inventories of the sources, if any is read.
+    pub inventory: Option<Arc<Inventory>>,
+    /// What is known about devices.
+    pub memory: Arc<Memory>,
 }
 
 /// One address to listen on. Port 0 picks a free one.
@@ -28,6 +43,12 @@ pub enum ListenerSettings {
         address: SocketAddr,
         /// Certificates.
         tls: TlsSettings,
+    },
+    /// HTTP/1.1 on a socket in the file system, for commands of the same user
+    /// on the same machine: whoever may open it may administer.
+    Local {
+        /// The socket. What a gateway that ended left there is replaced.
+        path: PathBuf,
     },
     /// HTTP/1.1 without TLS, refused for any address but a loopback one: for a
     /// RADIUS server on the same machine.
@@ -66,6 +87,9 @@ pub struct Limits {
     /// Open connections over all listeners; more are closed at once, so that a
     /// client fails over instead of waiting.
     pub max_connections: usize,
+    /// Questions that wait for a source or a policy at the same time; more are
+    /// refused at once. What memory can answer needs no place.
+    pub max_waiting: usize,
     /// Bytes of a batch's body. Single questions have 64 KiB at most.
     pub max_body: usize,
     /// From the first byte of a request to the end of its header section, and
@@ -84,6 +108,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            max_waiting: 1024,
             max_body: 8 << 20,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portreeve_cache::{ChainId, Record, VerdictCache};
-use portreeve_domain::{Decision, FactsRead, Subject, Verdict};
+use portreeve_cache::{ChainId, Provenance, VerdictCache};
+use portreeve_domain::{Decision, FactsRead, Subject, Timestamp, Verdict};
 
 use crate::metrics::Metrics;
+use crate::prepared::Basis;
 use crate::{OnError, PartStatus, PolicySettings};
-
-/// There is one chain so far; the cache can tell several apart.
-const CHAIN: ChainId = ChainId(0);
 
 /// What the chain came to.
 #[derive(Clone, Debug)]
@@ -19,13 +17,21 @@ pub(crate) struct Decided {
     pub(crate) decision: Option<Arc<Decision>>,
     /// Who made it.
     pub(crate) policy: Option<Arc<str>>,
+    /// When, and for how long it may be repeated. Zero: not at all.
+    pub(crate) at: Timestamp,
+    pub(crate) valid_for: Duration,
+    /// What it rests on beside the device.
+    pub(crate) basis: Basis,
 }
 
 /// The ordered policies and the decisions they made.
 #[derive(Debug)]
 pub(crate) struct Chain {
+    id: ChainId,
     policies: Vec<PolicySettings>,
     verdicts: Arc<VerdictCache<Decided>>,
+    /// How long a decision is reused when no policy says.
+    verdict_ttl: Duration,
     undecided: Arc<Decision>,
     metrics: Metrics,
 }
@@ -41,14 +47,18 @@ struct Run {
 
 impl Chain {
     pub(crate) fn new(
+        id: ChainId,
         policies: Vec<PolicySettings>,
         verdicts: Arc<VerdictCache<Decided>>,
+        verdict_ttl: Duration,
         metrics: Metrics,
     ) -> Self {
         let message = "no policy of the chain decided, and access is denied by default";
         Self {
+            id,
             policies,
             verdicts,
+            verdict_ttl,
             undecided: Arc::new(Decision::because(
                 Verdict::Deny,
                 "no-policy-decided",
@@ -58,24 +68,53 @@ impl Chain {
         }
     }
 
+    pub(crate) const fn id(&self) -> ChainId {
+        self.id
+    }
+
     /// A decision made before on facts that are still the same.
-    pub(crate) fn remembered(&self, subject: &Subject, record: Option<&Record>) -> Option<Decided> {
-        self.verdicts.get(CHAIN, subject, record)
+    pub(crate) fn remembered(
+        &self,
+        subject: &Subject,
+        record: Option<Provenance>,
+    ) -> Option<Decided> {
+        self.verdicts.get(self.id, subject, record)
     }
 
     /// Runs the policies and remembers what came out.
-    pub(crate) async fn decide(&self, subject: &Arc<Subject>, record: Option<&Record>) -> Decided {
+    pub(crate) async fn decide(
+        &self,
+        subject: &Arc<Subject>,
+        record: Option<Provenance>,
+    ) -> Decided {
         let mut run = Run::default();
-        let decided = self.run(subject, &mut run).await;
-        if !run.failed {
+        let (decision, policy) = self.run(subject, &mut run).await;
+        // What came of a failure is not repeated.
+        let valid_for = if run.failed {
+            Duration::ZERO
+        } else {
+            run.valid_for.unwrap_or(self.verdict_ttl)
+        };
+        let decided = Decided {
+            decision,
+            policy,
+            at: subject.now,
+            valid_for,
+            basis: Basis::of(&run.facts),
+        };
+        if !valid_for.is_zero() {
             let value = decided.clone();
             self.verdicts
-                .insert(CHAIN, subject, record, &run.facts, run.valid_for, value);
+                .insert(self.id, subject, record, &run.facts, Some(valid_for), value);
         }
         decided
     }
 
-    async fn run(&self, subject: &Arc<Subject>, run: &mut Run) -> Decided {
+    async fn run(
+        &self,
+        subject: &Arc<Subject>,
+        run: &mut Run,
+    ) -> (Option<Arc<Decision>>, Option<Arc<str>>) {
         for policy in &self.policies {
             let started = Instant::now();
             let result = policy.evaluator.evaluate(Arc::clone(subject)).await;
@@ -97,10 +136,8 @@ impl Chain {
                         (one, other) => one.or(other),
                     };
                     if evaluation.decision.verdict != Verdict::Abstain {
-                        return Decided {
-                            decision: Some(Arc::new(evaluation.decision)),
-                            policy: Some(Arc::clone(&policy.name)),
-                        };
+                        let decision = Arc::new(evaluation.decision);
+                        return (Some(decision), Some(Arc::clone(&policy.name)));
                     }
                 }
                 Err(error) => {
@@ -113,19 +150,13 @@ impl Chain {
                             let message = format!("policy `{}` failed: {error}", policy.name);
                             let decision =
                                 Decision::because(Verdict::Deny, "policy-failed", &message);
-                            return Decided {
-                                decision: Some(Arc::new(decision)),
-                                policy: Some(Arc::clone(&policy.name)),
-                            };
+                            return (Some(Arc::new(decision)), Some(Arc::clone(&policy.name)));
                         }
                     }
                 }
             }
         }
-        Decided {
-            decision: None,
-            policy: None,
-        }
+        (None, None)
     }
 
     /// What holds when every policy abstains about a subject whose facts are

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use portreeve_cache::{
-    Boarding, DeviceCache, Flights, FlightsFull, Freshness, Remembered, Seat, SourceId,
-};
+use portreeve_cache::{Boarding, Flights, FlightsFull, Freshness, Remembered, Seat, SourceId};
 use portreeve_domain::{Identifier, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::Memory;
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
@@ -31,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 pub(crate) struct Fetcher {
     id: SourceId,
     settings: SourceSettings,
-    devices: Arc<DeviceCache>,
+    memory: Arc<Memory>,
     flights: Flights<Arc<[Identifier]>, Sighting>,
     tasks: TaskTracker,
     /// How many calls may be on the way at once, over all sources.
@@ -48,7 +47,7 @@ impl Fetcher {
     pub(crate) fn new(
         index: usize,
         settings: SourceSettings,
-        devices: Arc<DeviceCache>,
+        memory: Arc<Memory>,
         tasks: TaskTracker,
         permits: Arc<Semaphore>,
         max_flights: usize,
@@ -57,7 +56,7 @@ impl Fetcher {
         Self {
             id: SourceId(u16::try_from(index).unwrap_or(u16::MAX)),
             settings,
-            devices,
+            memory,
             flights: Flights::new(max_flights),
             tasks,
             permits,
@@ -82,9 +81,9 @@ impl Fetcher {
     /// What memory says.
     pub(crate) fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Sighting {
         let rules = &self.settings.freshness;
-        match self.devices.find(self.id, identifiers) {
+        match self.memory.devices().find(self.id, identifiers) {
             // Whether the source knows the GUID by now, only the source can say.
-            Remembered::Found(record) if is_another(record.device(), identifiers) => {
+            Remembered::Found(record) if is_another(|id| record.carries(id), identifiers) => {
                 Sighting::Absent
             }
             Remembered::Found(record) => match rules.of(&record, now) {
@@ -130,11 +129,11 @@ impl Fetcher {
     }
 
     /// Asks the source behind, unless it failed a moment ago.
-    pub(crate) fn refresh(self: &Arc<Self>, identifiers: &Arc<[Identifier]>) {
+    pub(crate) fn refresh(self: &Arc<Self>, identifiers: &[Identifier]) {
         let now = Timestamp::now().as_millis();
         if now >= self.refresh_after.load(Ordering::Relaxed) {
             // Whoever is on the way already will bring the record.
-            let _ = self.depart(identifiers);
+            let _ = self.depart(&Arc::from(identifiers));
         }
     }
 
@@ -163,8 +162,8 @@ impl Fetcher {
         let now = Timestamp::now();
         let (word, sighting) = match result {
             Ok(Lookup::Found(device)) => {
-                let another = is_another(&device, identifiers);
-                let record = self.devices.insert(self.id, *device, now);
+                let another = is_another(|id| device.ids.contains(id), identifiers);
+                let record = self.memory.learn(self.id, *device, now);
                 if another {
                     ("ambiguous", Sighting::Ambiguous)
                 } else {
@@ -178,7 +177,7 @@ impl Fetcher {
                 }
             }
             Ok(Lookup::Unknown) => {
-                self.devices.insert_unknown(self.id, identifiers, now);
+                self.memory.learn_unknown(self.id, identifiers, now);
                 ("unknown-device", Sighting::Unknown)
             }
             Ok(Lookup::Ambiguous) => ("ambiguous", Sighting::Ambiguous),

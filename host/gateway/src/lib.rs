@@ -9,21 +9,33 @@
 //! for [`plugin`], which makes loaded plugins usable as a [`Source`] or an
 //! [`Evaluator`].
 
+mod answer;
 mod chain;
 mod conflict;
 mod decide;
 mod fetch;
 mod gateway;
+mod memory;
 mod metrics;
 pub mod plugin;
+mod prepared;
 mod recall;
+mod rules;
 mod settings;
 mod source;
+pub mod striped;
 #[cfg(test)]
 mod tests;
 
+/// A device record with what is prepared beside it.
+pub(crate) type Record = portreeve_cache::Record<Prepared>;
+/// The device cache with what is prepared beside its records.
+pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
+
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use gateway::{Gateway, PartStatus, Status};
+pub use memory::{Memory, Restored, SourcePicture};
+pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, Lookup, Source, SourceError, SourceErrorKind,

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use portreeve_cache::{DeviceCache, VerdictCache};
+use portreeve_cache::VerdictCache;
 use portreeve_domain::{Origin, Outcome, Verdict};
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-};
+use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::{HistogramOpts, HistogramVec, IntGaugeVec, Opts, Registry};
 
+use crate::Memory;
 use crate::decide::Decided;
+use crate::striped::{Family, Level, Registered};
 
 /// Seconds: from a cached answer to a source at the end of its patience.
 const BUCKETS: [f64; 16] = [
@@ -25,56 +25,44 @@ pub(crate) struct Metrics {
     /// Runs of policies by policy and outcome.
     pub(crate) policy: HistogramVec,
     /// Answers by how they came about.
-    answers: Answers,
+    answers: Arc<Family<Level>>,
 }
 
-/// Answers by origin.
-#[derive(Clone, Debug)]
-struct Answers {
-    cached: Outcomes,
-    evaluated: Outcomes,
-    fetched: Outcomes,
-}
+const ORIGINS: [Origin; 3] = [Origin::Cached, Origin::Evaluated, Origin::Fetched];
+const OUTCOMES: [&str; 4] = ["permit", "restrict", "deny", "cannot-tell"];
 
-/// Answers of one origin by outcome.
-#[derive(Clone, Debug)]
-struct Outcomes {
-    permit: IntCounter,
-    restrict: IntCounter,
-    deny: IntCounter,
-    cannot_tell: IntCounter,
-}
-
-impl Outcomes {
-    fn of(answers: &IntCounterVec, origin: Origin) -> Self {
-        let counter = |outcome| answers.with_label_values(&[origin.as_str(), outcome]);
-        Self {
-            permit: counter("permit"),
-            restrict: counter("restrict"),
-            deny: counter("deny"),
-            cannot_tell: counter("cannot-tell"),
-        }
+const fn place_of(verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Permit => 0,
+        Verdict::Restrict => 1,
+        Verdict::Deny | Verdict::Abstain => 2,
     }
 }
 
 impl Metrics {
-    /// Counts one answer. Without a look-up of labels: this is on the path of
-    /// every question.
+    /// Counts one answer.
     pub(crate) fn count_answer(&self, origin: Origin, outcome: &Outcome) {
+        let place = match outcome {
+            Outcome::CannotTell(_) => 3,
+            Outcome::Decided(decision) => place_of(decision.verdict),
+        };
+        self.count(origin, place);
+    }
+
+    /// Counts one answer that was prepared.
+    pub(crate) fn count_hit(&self, verdict: Verdict) {
+        self.count(Origin::Cached, place_of(verdict));
+    }
+
+    fn count(&self, origin: Origin, outcome: usize) {
         let row = match origin {
-            Origin::Cached => &self.answers.cached,
-            Origin::Evaluated => &self.answers.evaluated,
-            Origin::Fetched => &self.answers.fetched,
+            Origin::Cached => 0,
+            Origin::Evaluated => 1,
+            Origin::Fetched => 2,
         };
-        let counter = match outcome {
-            Outcome::CannotTell(_) => &row.cannot_tell,
-            Outcome::Decided(decision) => match decision.verdict {
-                Verdict::Permit => &row.permit,
-                Verdict::Restrict => &row.restrict,
-                Verdict::Deny | Verdict::Abstain => &row.deny,
-            },
-        };
-        counter.inc();
+        if let Some(answers) = self.answers.get(row * OUTCOMES.len() + outcome) {
+            answers.add(1);
+        }
     }
 
     pub(crate) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
@@ -92,21 +80,22 @@ impl Metrics {
                 .buckets(buckets),
             &["policy", "outcome"],
         )?;
-        let answers = IntCounterVec::new(
-            Opts::new(
-                "portreeve_answers_total",
-                "Answers by how they came about and what they were.",
-            ),
+        let members = ORIGINS.iter().flat_map(|origin| {
+            let outcomes = OUTCOMES.iter();
+            outcomes.map(|outcome| (vec![origin.as_str(), *outcome], Level::default()))
+        });
+        let answers = Arc::new(Family::new(
+            "portreeve_answers_total",
+            "Answers by how they came about and what they were.",
             &["origin", "outcome"],
-        )?;
+            members,
+        )?);
         registry.register(Box::new(source.clone()))?;
         registry.register(Box::new(policy.clone()))?;
-        registry.register(Box::new(answers.clone()))?;
-        let answers = Answers {
-            cached: Outcomes::of(&answers, Origin::Cached),
-            evaluated: Outcomes::of(&answers, Origin::Evaluated),
-            fetched: Outcomes::of(&answers, Origin::Fetched),
-        };
+        registry.register(Box::new(Registered(
+            Arc::clone(&answers),
+            MetricType::COUNTER,
+        )))?;
         Ok(Self {
             source,
             policy,
@@ -119,7 +108,7 @@ impl Metrics {
 /// the caches count for themselves, off the path of a question.
 #[derive(Debug)]
 pub(crate) struct CacheFigures {
-    devices: Arc<DeviceCache>,
+    memory: Arc<Memory>,
     verdicts: Arc<VerdictCache<Decided>>,
     entries: IntGaugeVec,
     bytes: IntGaugeVec,
@@ -128,14 +117,14 @@ pub(crate) struct CacheFigures {
 
 impl CacheFigures {
     pub(crate) fn new(
-        devices: Arc<DeviceCache>,
+        memory: Arc<Memory>,
         verdicts: Arc<VerdictCache<Decided>>,
     ) -> Result<Self, prometheus::Error> {
         let gauge = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(name, help), labels)
         };
         Ok(Self {
-            devices,
+            memory,
             verdicts,
             entries: gauge("portreeve_cache_entries", "Entries in memory.", &["cache"])?,
             bytes: gauge(
@@ -159,7 +148,7 @@ impl Collector for CacheFigures {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let devices = self.devices.statistics();
+        let devices = self.memory.devices().statistics();
         let verdicts = self.verdicts.statistics();
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let events = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);

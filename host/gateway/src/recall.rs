@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use portreeve_cache::Record;
 use portreeve_domain::{Absence, Finding, SourceOutcome, SourceReport};
 
+use crate::Record;
 use crate::conflict::contradict;
+use crate::prepared::Sighted;
 
 /// One source's part in an answer.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub(crate) enum Sighting {
     /// It knows the device.
     Found {
         /// The record.
-        record: Arc<Record>,
+        record: Record,
         /// Older than its time to live.
         stale: bool,
     },
@@ -34,6 +35,15 @@ impl Sighting {
     /// Whether a source further down the operator's order need not be asked.
     pub(crate) const fn settles(&self) -> bool {
         matches!(self, Self::Found { .. } | Self::Ambiguous)
+    }
+
+    /// The same as a number.
+    pub(crate) fn number(&self) -> u64 {
+        match self {
+            Self::Found { record, stale } => Sighted::record(record.generation(), *stale),
+            Self::Unknown => Sighted::UNKNOWN,
+            Self::Ambiguous | Self::Failed { .. } | Self::Absent => Sighted::ABSENT,
+        }
     }
 
     fn report(&self, name: &Arc<str>) -> SourceReport {
@@ -65,7 +75,7 @@ impl Sighting {
 #[derive(Debug)]
 pub(crate) struct Picture {
     /// The record in use, from the first source in the operator's order.
-    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) record: Option<Record>,
     /// The same for a subject.
     pub(crate) finding: Finding,
     /// One report for each source.
@@ -80,16 +90,16 @@ impl Picture {
     pub(crate) fn of<'a>(
         sightings: impl Iterator<Item = (&'a Arc<str>, &'a Sighting)> + Clone,
     ) -> Self {
-        let mut used: Option<Arc<Record>> = None;
+        let mut used: Option<Record> = None;
         let mut ambiguous = false;
         let mut everyone_answered = true;
         for (_, sighting) in sightings.clone() {
             match (sighting, &used) {
                 (Sighting::Found { record, .. }, None) if !ambiguous => {
-                    used = Some(Arc::clone(record));
+                    used = Some(record.clone());
                 }
                 (Sighting::Found { record, .. }, Some(first)) => {
-                    ambiguous |= contradict(first.device(), record.device());
+                    ambiguous |= contradict(&first.device(), &record.device());
                 }
                 (Sighting::Ambiguous, None) => ambiguous = true,
                 (Sighting::Failed { .. } | Sighting::Absent, _) => everyone_answered = false,
@@ -101,7 +111,7 @@ impl Picture {
             .collect();
         let finding = match &used {
             _ if ambiguous => Finding::Absent(Absence::Ambiguous),
-            Some(record) => Finding::Device(Arc::clone(record.device())),
+            Some(record) => Finding::Device(Arc::new(record.device())),
             None if everyone_answered => Finding::Absent(Absence::UnknownDevice),
             None => Finding::Absent(Absence::SourcesUnavailable),
         };

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_cache::{CacheSettings, FreshnessRules};
+use portreeve_cache::FreshnessRules;
 use portreeve_domain::Lists;
 
-use crate::{Evaluator, OnError, Source};
+use crate::{Evaluator, Memory, OnError, Source};
 
 /// One source, in the operator's order.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub struct GatewaySettings {
     pub chain: Vec<PolicySettings>,
     /// The operator's lists.
     pub lists: Lists,
-    /// Bounds of the native cache.
-    pub cache: CacheSettings,
+    /// What is known about devices. It names the same sources.
+    pub memory: Arc<Memory>,
+    /// Decisions that are remembered.
+    pub max_verdicts: usize,
     /// How long a decision is reused when the policy does not say.
     pub verdict_ttl: Duration,
     /// When a client should ask again after "cannot tell".

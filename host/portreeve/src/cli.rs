@@ -48,6 +48,12 @@ pub(crate) enum Command {
     /// Work with connectors
     #[command(subcommand)]
     Connector(ConnectorCommand),
+    /// Look after what is kept over restarts
+    #[command(subcommand, after_help = STORE_HELP)]
+    Store(StoreCommand),
+    /// Show what was decided, newest last
+    #[command(after_help = DECISIONS_HELP)]
+    Decisions(Box<Decisions>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -64,6 +70,60 @@ pub(crate) enum ConnectorCommand {
     /// Talk to a connector's source and report what works and what does not
     #[command(after_help = CONNECTOR_CHECK_HELP)]
     Check(ConnectorCheck),
+    /// Read all devices of a connector's source now
+    #[command(after_help = CONNECTOR_SYNC_HELP)]
+    Sync(ConnectorSync),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Check the whole file; no gateway may be running with it
+    Verify {
+        #[command(flatten)]
+        arguments: StoreArguments,
+    },
+    /// Copy it, also while the gateway runs
+    Backup {
+        /// The copy, a file that is not there yet
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        #[command(flatten)]
+        arguments: StoreArguments,
+    },
+    /// Put a copy in its place; no gateway may be running with it
+    Restore {
+        /// The copy
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        #[command(flatten)]
+        arguments: StoreArguments,
+    },
+    /// Give free space in the file back to the disk; no gateway may be running with it
+    Compact {
+        #[command(flatten)]
+        arguments: StoreArguments,
+    },
+}
+
+impl StoreCommand {
+    pub(crate) const fn arguments(&self) -> &StoreArguments {
+        match self {
+            Self::Verify { arguments }
+            | Self::Backup { arguments, .. }
+            | Self::Restore { arguments, .. }
+            | Self::Compact { arguments } => arguments,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -162,6 +222,73 @@ pub(crate) struct ConnectorCheck {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConnectorSync {
+    /// Name of the connector in the configuration
+    pub(crate) name: String,
+
+    /// Read everything, not only what changed
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decisions {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Only since then: a time as in RFC 3339, or how long ago, e.g. `2h` or `7d`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<crate::moment::Moment>,
+
+    /// Only until then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<crate::moment::Moment>,
+
+    /// Only this verdict: `permit`, `restrict`, `deny` or `cannot-tell`
+    #[arg(long, value_parser = ["permit", "restrict", "deny", "cannot-tell"])]
+    pub(crate) verdict: Option<String>,
+
+    /// Only what this client asked
+    #[arg(long, value_name = "NAME")]
+    pub(crate) client: Option<String>,
+
+    /// Only about this endpoint
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub(crate) identifier: Option<portreeve_domain::Identifier>,
+
+    /// Only with this reason, e.g. `os-too-old`
+    #[arg(long, value_name = "CODE")]
+    pub(crate) reason: Option<String>,
+
+    /// Only what this policy decided
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+
+    /// Only what was different from before
+    #[arg(long)]
+    pub(crate) changed: bool,
+
+    /// How many, the newest ones; 0 for all
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+    pub(crate) limit: usize,
+
+    /// Go on showing what is decided
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+
+    /// Print JSON, one line for each decision
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PluginInspect {
     /// The component, a `.wasm` file
     #[arg(value_hint = ValueHint::FilePath)]
@@ -210,6 +337,35 @@ Examples:
   portreeve connector check contoso --config ./portreeve.toml --json
 
 Exit codes: 0 passed or degraded, 1 failed, 2 wrong usage";
+
+const CONNECTOR_SYNC_HELP: &str = "\
+Asks the gateway that runs with this configuration on this machine. When none runs, the devices
+are read in this process and put into the store.
+
+Examples:
+  portreeve connector sync contoso
+  portreeve connector sync contoso --full --json | jq .read
+
+Exit codes: 0 done, 1 failed, 2 wrong usage";
+
+const STORE_HELP: &str = "\
+Examples:
+  portreeve store verify
+  portreeve store backup /var/backups/portreeve-2026-11-21.redb
+  portreeve store restore /var/backups/portreeve-2026-11-21.redb
+  portreeve store compact --json
+
+Exit codes: 0 done, 1 failed, 2 wrong usage";
+
+const DECISIONS_HELP: &str = "\
+Reads the log under `directory` of `[store]`; what is in it `[decisions]` says.
+
+Examples:
+  portreeve decisions --since 1h --verdict deny
+  portreeve decisions --identifier 00:50:56:a4:89:5a --limit 0
+  portreeve decisions --follow --json | jq -c '[.time, .client, .verdict]'
+
+Exit codes: 0 shown, 1 failed, 2 wrong usage";
 
 const PLUGIN_INSPECT_HELP: &str = "\
 Examples:

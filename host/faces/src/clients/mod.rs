@@ -107,7 +107,11 @@ pub(crate) struct Clients {
     by_header: HashMap<Digest, Arc<Client>>,
     by_name: Vec<(String, Arc<Client>)>,
     by_fingerprint: HashMap<[u8; 32], Arc<Client>>,
+    local: Arc<Client>,
 }
+
+/// How long whoever asks on this machine waits.
+const LOCAL_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Clients {
     pub(crate) fn new(settings: Vec<ClientSettings>) -> Result<Self, ClientsError> {
@@ -116,6 +120,7 @@ impl Clients {
             by_header: HashMap::new(),
             by_name: Vec::new(),
             by_fingerprint: HashMap::new(),
+            local: Arc::new(local()),
         };
         let mut names = Vec::<Arc<str>>::new();
         for settings in settings {
@@ -188,6 +193,11 @@ impl Clients {
         Ok(())
     }
 
+    /// Whoever came through the socket in the file system.
+    pub(crate) const fn local(&self) -> &Arc<Client> {
+        &self.local
+    }
+
     /// The client that a verified certificate belongs to. A fingerprint is more
     /// exact than a name; names that point at several clients point at none.
     pub(crate) fn of_certificate(&self, certificate: &[u8]) -> Option<Arc<Client>> {
@@ -236,6 +246,23 @@ impl Clients {
         let usual = authorization::usual_form(header).ok_or(AuthenticationFailure::Malformed)?;
         let client = self.by_header.get(&self.key.digest(&usual));
         client.ok_or(AuthenticationFailure::Wrong)
+    }
+}
+
+/// The administrator of this machine. No client of the configuration has this
+/// name: its names have no brackets.
+fn local() -> Client {
+    let name: Arc<str> = "(local)".into();
+    let connection = Connection {
+        client: Arc::clone(&name),
+        ..Connection::default()
+    };
+    Client {
+        name,
+        patience: LOCAL_PATIENCE,
+        connection: Arc::new(connection),
+        faces: [Face::Admin, Face::Metrics].into_iter().collect(),
+        networks: Vec::new(),
     }
 }
 

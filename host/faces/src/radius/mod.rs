@@ -32,10 +32,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Body as HttpBody;
 use portreeve_domain::{Absence, Answer, Decision, Finding, Outcome, Verdict};
+use portreeve_gateway::Text;
 
 use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
+use crate::hit;
 use crate::metrics;
 use crate::problem::{Problem, whole_seconds};
 use crate::text::one_line;
@@ -60,8 +62,24 @@ where
     let largest = LARGEST_QUESTION.min(faces.limits.max_body);
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
     let question = question::read(&body, client)?;
-    let answer = faces.answer(&question).await;
-    Ok((render(&answer), metrics::Outcome::of(&answer)))
+    if let Some(hit) = faces.gateway.hit(question.asked(), hit::RADIUS) {
+        return Ok((
+            hit::reply(&hit),
+            metrics::Outcome::of_verdict(hit.verdict()),
+        ));
+    }
+    let answered = faces.answer(&question).await?;
+    let (status, body) = render(&answered.answer);
+    if answered.can_be_kept() {
+        let text = Text {
+            status: status.as_u16(),
+            bytes: body.clone().into(),
+            holes: Box::default(),
+        };
+        faces.gateway.keep(&answered, hit::RADIUS, text);
+    }
+    let outcome = metrics::Outcome::of(&answered.answer);
+    Ok((reply(status, body, &answered.answer), outcome))
 }
 
 /// Whether `rlm_rest` asks, whatever path it was given.
@@ -81,7 +99,7 @@ pub(crate) fn status_of(problem: &Problem) -> StatusCode {
     }
 }
 
-fn render(answer: &Answer) -> Reply {
+fn render(answer: &Answer) -> (StatusCode, Vec<u8>) {
     let (status, attributes) = match &answer.outcome {
         Outcome::Decided(decision) => decided(decision, &answer.finding),
         Outcome::CannotTell(missing) => {
@@ -95,7 +113,13 @@ fn render(answer: &Answer) -> Reply {
             )
         }
     };
-    let body = serde_json::to_vec(&attributes).unwrap_or_default();
+    (
+        status,
+        serde_json::to_vec(&attributes).unwrap_or_default(),
+    )
+}
+
+fn reply(status: StatusCode, body: Vec<u8>, answer: &Answer) -> Reply {
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -217,7 +217,8 @@ fn known(decision: Decision) -> Answer {
 
 /// Status, then body, on lines of its own for each attribute.
 fn shown(answer: &Answer) -> String {
-    let reply = render(answer);
+    let (status, body) = render(answer);
+    let reply = reply(status, body, answer);
     let status = reply.status().as_u16();
     assert_eq!(reply.headers()["content-type"], "application/json");
     let body = reply
@@ -342,7 +343,8 @@ fn three_answers() {
     control:NAC-Decision := "unavailable"
     control:NAC-Reason := "sources-unavailable"
     "#);
-    assert_eq!(render(&missing).headers()["retry-after"], "1");
+    let (status, body) = render(&missing);
+    assert_eq!(reply(status, body, &missing).headers()["retry-after"], "1");
 }
 
 #[test]

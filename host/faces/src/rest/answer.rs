@@ -4,6 +4,7 @@ use portreeve_domain::{
     Absence, Answer, Finding, Obligation, ObligationKind, Outcome, Reason, Remediation,
     SourceOutcome, SourceReport,
 };
+use portreeve_gateway::Moving;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -69,14 +70,16 @@ pub(super) fn write_members(json: &mut Json, answer: &Answer) {
         }
     }
     json.raw(",\"sources\":[")
-        .each(&answer.sources, |json, source| {
-            write_source(json, source, answer);
+        .each(answer.sources.iter().zip(0_u8..), |json, (source, number)| {
+            write_source(json, source, number, answer);
         });
     json.raw("],\"stale\":").boolean(answer.is_stale());
     json.raw(",\"origin\":\"").raw(answer.origin.as_str());
     json.raw("\",\"policy\":")
         .optional_text(answer.policy.as_deref());
-    json.raw(",\"time\":").moment(answer.at);
+    json.raw(",\"time\":").moving(Moving::Time, |json| {
+        json.moment(answer.at);
+    });
 }
 
 const fn absence_word(absence: Absence) -> &'static str {
@@ -138,7 +141,7 @@ fn write_obligation(json: &mut Json, obligation: &Obligation) {
         .raw("}");
 }
 
-fn write_source(json: &mut Json, source: &SourceReport, answer: &Answer) {
+fn write_source(json: &mut Json, source: &SourceReport, number: u8, answer: &Answer) {
     let outcome = match source.outcome {
         SourceOutcome::Found => "found",
         SourceOutcome::UnknownDevice => "unknown-device",
@@ -149,10 +152,16 @@ fn write_source(json: &mut Json, source: &SourceReport, answer: &Answer) {
     json.raw("{\"name\":").text(&source.name);
     json.raw(",\"outcome\":\"").raw(outcome);
     json.raw("\",\"fetched_at\":")
-        .optional_moment(source.fetched_at);
+        .optional(source.fetched_at, |json, fetched| {
+            json.moving(Moving::FetchedAt(number), |json| {
+                json.moment(fetched);
+            });
+        });
     json.raw(",\"age_seconds\":")
         .optional(source.fetched_at, |json, fetched| {
-            json.number(answer.at.since(fetched).as_secs());
+            json.moving(Moving::Age(number), |json| {
+                json.number(answer.at.since(fetched).as_secs());
+            });
         });
     json.raw(",\"stale\":").boolean(source.stale);
     json.raw(",\"detail\":")

@@ -1,6 +1,7 @@
 //! `POST /v1/decisions/batch`: many questions, the answers as a stream.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use axum::body::Body as AxumBody;
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream::{self, Stream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use http::HeaderValue;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Deserialize;
@@ -21,6 +22,7 @@ use crate::body::read_json;
 use crate::clients::Client;
 use crate::dispatch::Caller;
 use crate::faces::Faces;
+use crate::hit;
 use crate::json::Json;
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::RequestId;
@@ -29,6 +31,8 @@ use crate::request_id::RequestId;
 pub(super) const MOST_QUESTIONS: usize = 100_000;
 /// Questions of one batch that are on the way at once.
 const AT_ONCE: usize = 64;
+/// Bytes for their answers, more or less.
+const FRAME: usize = 64 << 10;
 
 pub(crate) async fn batch(
     State(faces): State<Arc<Faces>>,
@@ -45,9 +49,24 @@ pub(crate) async fn batch(
     let questions = read(&body)?;
     faces.metrics.batch_questions.inc_by(questions.len() as u64);
     let Caller { client, request_id } = caller;
-    let answers = answers(faces, client, request_id, questions);
+    let (start, end) = form.ends();
+    let batch = Batch {
+        faces,
+        client,
+        request: request_id,
+        form,
+        body,
+        questions,
+    };
+    let answers = stream::unfold((batch, 0), |(batch, first)| async move {
+        let (frame, next) = batch.frame(first).await?;
+        Some((frame, (batch, next)))
+    });
+    let once = |text: &'static str| {
+        stream::iter((!text.is_empty()).then(|| Bytes::from_static(text.as_bytes())))
+    };
     // The permit lives as long as the stream, also when the client goes away.
-    let frames = form.frame(answers).map(move |frame| {
+    let frames = once(start).chain(answers).chain(once(end)).map(move |frame| {
         let _held = &permit;
         Ok::<_, std::convert::Infallible>(frame)
     });
@@ -58,27 +77,66 @@ pub(crate) async fn batch(
     Ok(response)
 }
 
-/// The answers in the order of the questions, each as JSON.
-fn answers(
+/// A batch on its way.
+struct Batch {
     faces: Arc<Faces>,
     client: Arc<Client>,
     request: RequestId,
-    questions: Vec<Box<RawValue>>,
-) -> impl Stream<Item = Vec<u8>> {
-    let questions = questions.into_iter().enumerate();
-    stream::iter(questions)
-        .map(move |(position, question)| {
-            let faces = Arc::clone(&faces);
-            let client = Arc::clone(&client);
-            let request = request.clone();
-            async move {
-                match question::read(question.get().as_bytes(), &client) {
-                    Ok(question) => to_json(&faces.answer(&question).await),
-                    Err(problem) => refused(&problem, position, &request),
-                }
-            }
-        })
-        .buffered(AT_ONCE)
+    form: Form,
+    body: Bytes,
+    /// Where the questions stand in the body.
+    questions: Vec<Range<usize>>,
+}
+
+impl Batch {
+    /// The answers to the next few questions from `first` on, and which is next
+    /// then. `None` after the last.
+    async fn frame(&self, first: usize) -> Option<(Bytes, usize)> {
+        let questions = self.questions.get(first..)?;
+        let questions = questions.get(..AT_ONCE).unwrap_or(questions);
+        if questions.is_empty() {
+            return None;
+        }
+        let mut frame = Vec::with_capacity(FRAME);
+        let mut position = first;
+        // Hits are written at once. From the first one on that has to wait, the
+        // rest of the frame is answered side by side.
+        for question in questions {
+            let Some(hit) = question::hit(self.text(question), &self.faces.gateway, &self.client)
+            else {
+                break;
+            };
+            self.form
+                .write(position, &mut frame, |frame| hit::fill(&hit, frame));
+            position += 1;
+        }
+        let rest = questions.get(position - first..).unwrap_or_default();
+        let rest = (position..)
+            .zip(rest)
+            .map(|(position, question)| self.answer(position, self.text(question)));
+        for answer in futures_util::future::join_all(rest).await {
+            let write = |frame: &mut Vec<u8>| frame.extend_from_slice(&answer);
+            self.form.write(position, &mut frame, write);
+            position += 1;
+        }
+        Some((Bytes::from(frame), position))
+    }
+
+    fn text(&self, question: &Range<usize>) -> &[u8] {
+        self.body.get(question.clone()).unwrap_or_default()
+    }
+
+    /// The answer to one question that has to be read thoroughly, or to wait.
+    async fn answer(&self, position: usize, question: &[u8]) -> Vec<u8> {
+        let answered = match question::read(question, &self.client) {
+            Ok(question) => self.faces.answer(&question).await,
+            Err(problem) => Err(problem),
+        };
+        match answered {
+            Ok(answered) => to_json(&self.faces, &answered),
+            Err(problem) => refused(&problem, position, &self.request),
+        }
+    }
 }
 
 /// What stands in the place of a question that cannot be read: the problem, and
@@ -119,62 +177,59 @@ impl Form {
         }
     }
 
-    fn frame(self, answers: impl Stream<Item = Vec<u8>>) -> impl Stream<Item = Bytes> {
-        let (start, between, end) = match self {
-            Self::Document => ("{\"answers\":[", ",", "]}"),
-            Self::Lines => ("", "", ""),
-        };
-        let after = if self == Self::Lines { "\n" } else { "" };
-        let frames = answers
-            .ready_chunks(AT_ONCE)
-            .enumerate()
-            .map(move |(number, chunk)| {
-                let bytes = chunk.iter().map(|answer| answer.len() + 1).sum();
-                let mut frame = Vec::with_capacity(bytes);
-                for (position, answer) in chunk.iter().enumerate() {
-                    if number > 0 || position > 0 {
-                        frame.extend_from_slice(between.as_bytes());
-                    }
-                    frame.extend_from_slice(answer);
-                    frame.extend_from_slice(after.as_bytes());
-                }
-                Bytes::from(frame)
-            });
-        let once = |text: &'static str| {
-            stream::iter((!text.is_empty()).then(|| Bytes::from_static(text.as_bytes())))
-        };
-        once(start).chain(frames).chain(once(end))
+    /// Before the first answer and after the last.
+    const fn ends(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Document => ("{\"answers\":[", "]}"),
+            Self::Lines => ("", ""),
+        }
+    }
+
+    /// One answer with what separates it from the others.
+    fn write(self, position: usize, frame: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self == Self::Document && position > 0 {
+            frame.push(b',');
+        }
+        write(frame);
+        if self == Self::Lines {
+            frame.push(b'\n');
+        }
     }
 }
 
 /// Reads `{"questions": […]}` and leaves the questions themselves unread, so
 /// that one that is wrong spoils no other.
-pub(super) fn read(json: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
-    let Object(Batch { questions }) =
+pub(super) fn read(json: &[u8]) -> Result<Vec<Range<usize>>, Problem> {
+    let Object(Written { questions }) =
         serde_json::from_slice(json).map_err(|error| question::not_json(&error))?;
-    Ok(questions.0)
+    let place = |question: &&RawValue| {
+        let start = question.get().as_ptr().addr() - json.as_ptr().addr();
+        start..start + question.get().len()
+    };
+    Ok(questions.0.iter().map(place).collect())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Batch {
-    questions: Questions,
+struct Written<'a> {
+    #[serde(borrow)]
+    questions: Questions<'a>,
 }
 
-struct Questions(Vec<Box<RawValue>>);
+struct Questions<'a>(Vec<&'a RawValue>);
 
-impl<'de> Deserialize<'de> for Questions {
+impl<'de: 'a, 'a> Deserialize<'de> for Questions<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
 
         impl<'de> Visitor<'de> for List {
-            type Value = Questions;
+            type Value = Questions<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(formatter, "a list of at most {MOST_QUESTIONS} questions")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Questions, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut questions = Vec::new();
                 while let Some(question) = list.next_element()? {
                     if questions.len() == MOST_QUESTIONS {

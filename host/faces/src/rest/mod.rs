@@ -16,10 +16,12 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Body as HttpBody;
 use portreeve_domain::{Absence, Answer, Finding, Identifier, Outcome, Question};
+use portreeve_gateway::Answered;
 
 use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
+use crate::hit;
 use crate::json::Json;
 use crate::metrics;
 use crate::path;
@@ -47,19 +49,26 @@ pub(crate) async fn device(
         .map_err(|error| Problem::malformed(format!("the identifier in the path: {error}")))?;
     let connection = Arc::clone(&client.connection);
     let question = Question::new(vec![identifier], connection, client.patience);
-    let answer = faces.answer(&question).await;
+    if let Some(hit) = faces.gateway.hit(question.asked(), hit::REST) {
+        return Ok((
+            hit::reply(&hit),
+            metrics::Outcome::of_verdict(hit.verdict()),
+        ));
+    }
+    let answered = faces.answer(&question).await?;
+    let answer = &answered.answer;
     let known = !matches!(answer.finding, Finding::Absent(Absence::UnknownDevice));
     let reply = if known || matches!(answer.outcome, Outcome::CannotTell(_)) {
-        render(&answer, request)
+        render(faces, &answered, request)
     } else {
         let detail = "every source was asked and none knows a device of this identifier";
         render_problem(
             &Problem::new(ProblemKind::UnknownDevice, detail),
-            &answer,
+            answer,
             request,
         )
     };
-    Ok((reply, metrics::Outcome::of(&answer)))
+    Ok((reply, metrics::Outcome::of(answer)))
 }
 
 /// `POST /v1/decisions`
@@ -75,19 +84,32 @@ where
 {
     let largest = LARGEST_QUESTION.min(faces.limits.max_body);
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
+    if let Some(hit) = question::hit(&body, &faces.gateway, client) {
+        return Ok((
+            hit::reply(&hit),
+            metrics::Outcome::of_verdict(hit.verdict()),
+        ));
+    }
     let question = question::read(&body, client)?;
-    let answer = faces.answer(&question).await;
-    Ok((render(&answer, id), metrics::Outcome::of(&answer)))
+    if let Some(hit) = faces.gateway.hit(question.asked(), hit::REST) {
+        return Ok((
+            hit::reply(&hit),
+            metrics::Outcome::of_verdict(hit.verdict()),
+        ));
+    }
+    let answered = faces.answer(&question).await?;
+    let outcome = metrics::Outcome::of(&answered.answer);
+    Ok((render(faces, &answered, id), outcome))
 }
 
 /// A decision with 200, whatever it is; "cannot tell" as a problem with 503.
-fn render(answer: &Answer, request: &RequestId) -> Reply {
-    if let Outcome::CannotTell(missing) = &answer.outcome {
+fn render(faces: &Faces, answered: &Answered, request: &RequestId) -> Reply {
+    if let Outcome::CannotTell(missing) = &answered.answer.outcome {
         let problem = Problem::new(ProblemKind::CannotTell, missing.detail.to_string());
-        return render_problem(&problem, answer, request);
+        return render_problem(&problem, &answered.answer, request);
     }
     let kind = HeaderValue::from_static("application/json");
-    reply(StatusCode::OK, kind, to_json(answer))
+    reply(StatusCode::OK, kind, to_json(faces, answered))
 }
 
 /// A problem that carries everything an answer does.
@@ -107,9 +129,14 @@ fn render_problem(problem: &Problem, answer: &Answer, request: &RequestId) -> Re
     reply
 }
 
-fn to_json(answer: &Answer) -> Vec<u8> {
+/// An answer as an object, kept for the next question of the kind.
+fn to_json(faces: &Faces, answered: &Answered) -> Vec<u8> {
     let mut json = Json::new();
-    answer::write(&mut json, answer);
+    answer::write(&mut json, &answered.answer);
+    if answered.can_be_kept() {
+        let text = json.to_text(StatusCode::OK.as_u16());
+        faces.gateway.keep(answered, hit::REST, text);
+    }
     json.into_bytes()
 }
 

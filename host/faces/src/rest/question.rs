@@ -5,11 +5,15 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use portreeve_domain::{Authentication, Connection, Identifier, MacAddress, Medium, Question};
+use portreeve_domain::{
+    Asked, Authentication, Connection, Identifier, MacAddress, Medium, Question,
+};
+use portreeve_gateway::{Gateway, Hit};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use crate::clients::Client;
+use crate::hit::{REST, plain_identifier};
 use crate::problem::Problem;
 use crate::text::one_line;
 
@@ -53,6 +57,33 @@ pub(crate) fn read(json: &[u8], client: &Client) -> Result<Question, Problem> {
         None => Arc::clone(&client.connection),
     };
     Ok(Question::new(identifiers, connection, client.patience))
+}
+
+/// The hit for a question that is nothing but one plain identifier, as most
+/// are: `{"identifiers":["00:50:56:a4:89:5a"]}`. Its JSON is not taken apart.
+pub(crate) fn hit(json: &[u8], gateway: &Gateway, client: &Client) -> Option<Hit> {
+    let identifier = plain(json)?;
+    let asked = Asked {
+        identifiers: std::slice::from_ref(&identifier),
+        connection: &client.connection,
+    };
+    gateway.hit(asked, REST)
+}
+
+fn plain(json: &[u8]) -> Option<Identifier> {
+    let mut rest = json;
+    for token in [&b"{"[..], b"\"identifiers\"", b":", b"[", b"\""] {
+        rest = rest.trim_ascii_start().strip_prefix(token)?;
+    }
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    let (identifier, mut rest) = rest.split_at(end);
+    for token in [&b"\""[..], b"]", b"}"] {
+        rest = rest.trim_ascii_start().strip_prefix(token)?;
+    }
+    if !rest.trim_ascii_start().is_empty() {
+        return None;
+    }
+    plain_identifier(identifier)
 }
 
 /// Says what is wrong with a body that is no JSON of the expected form.
@@ -241,5 +272,34 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         }
 
         deserializer.deserialize_map(Only(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_question_is_what_it_is_for_everyone() {
+        for (json, expected) in [
+            (r#"{"identifiers":["00:50:56:a4:89:5a"]}"#, true),
+            (" { \"identifiers\" : [ \"0050.56a4.895a\" ] }\n", true),
+            (r#"{"identifiers":["3eeb9e62-cec9-4dd8-9dd6-74903695a62b"]}"#, true),
+            (r#"{"identifiers":["00:50:56:a4:89:5a","serial:x"]}"#, false),
+            (r#"{"identifiers":["00:50:56:a4:89:5a"],"connection":{}}"#, false),
+            (r#"{"identifiers":["00:50:56:a4:89:5a"]}}"#, false),
+            (r#"{"identifiers":["\u0030050.56a4.895a"]}"#, false),
+            (r#"{"identifiers":["serial:x"]}"#, false),
+            (r#"{"identifiers":[]}"#, false),
+            ("", false),
+        ] {
+            let read = plain(json.as_bytes());
+            assert_eq!(read.is_some(), expected, "{json}");
+            if let Some(identifier) = read {
+                let client = crate::clients::test_client("rest");
+                let question = super::read(json.as_bytes(), &client).unwrap();
+                assert_eq!(**question.identifiers(), [identifier], "{json}");
+            }
+        }
     }
 }

@@ -408,7 +408,8 @@ fn a_problem_carries_the_whole_answer() {
     use futures_util::FutureExt as _;
     use http_body_util::BodyExt as _;
     let id = RequestIds::new().of(&http::HeaderMap::new());
-    let reply = render(&missing(), &id);
+    let problem = Problem::new(ProblemKind::CannotTell, "no source could be asked");
+    let reply = render_problem(&problem, &missing(), &id);
     assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(reply.headers()["retry-after"], "30");
     assert_eq!(reply.headers()["content-type"], "application/problem+json");

@@ -1,7 +1,7 @@
 //! One connection from the handshake to its end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -59,6 +59,26 @@ impl Connections {
         peer: SocketAddr,
         tls: Option<TlsAcceptor>,
     ) {
+        let connections = Arc::clone(self);
+        self.spawn(peer.ip(), async move {
+            connections.serve(stream, peer, tls).await;
+        });
+    }
+
+    /// The same for the socket in the file system.
+    pub(super) fn take_local(self: &Arc<Self>, stream: UnixStream) {
+        let connections = Arc::clone(self);
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        self.spawn(address, async move {
+            let peer = Peer {
+                address,
+                certified: Some(Arc::clone(connections.dispatcher.faces.clients.local())),
+            };
+            connections.serve_http(stream, peer, false).await;
+        });
+    }
+
+    fn spawn(self: &Arc<Self>, peer: IpAddr, serve: impl Future<Output = ()> + Send + 'static) {
         let metrics = &self.dispatcher.faces.metrics;
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             metrics.too_many.inc();
@@ -70,7 +90,7 @@ impl Connections {
         self.tasks.spawn(async move {
             let _place = place;
             let _counted = Counted::new(&connections.dispatcher.faces.metrics.connections);
-            connections.serve(stream, peer, tls).await;
+            serve.await;
         });
     }
 
@@ -132,9 +152,14 @@ impl Connections {
             // Here and not in the future, which hyper polls after it has asked
             // the stream for more.
             let ongoing = Arc::clone(&asker.requests).begin();
+            let hit = asker.dispatcher.hit(&asker.peer, &request);
             async move {
                 let _ongoing = ongoing;
-                Ok::<_, Infallible>(asker.dispatcher.answer(&asker.peer, request).await)
+                Ok::<_, Infallible>(match hit {
+                    Some(reply) => reply,
+                    // Boxed: this future is large, and a hit never needs it.
+                    None => Box::pin(asker.dispatcher.answer(&asker.peer, request)).await,
+                })
             }
         });
         // Which it is was agreed on in the handshake; nothing has to be guessed.

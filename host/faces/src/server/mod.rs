@@ -1,12 +1,14 @@
 //! Listening, connections, shutdown.
 
 mod connection;
+mod local;
 mod tls;
 mod watched;
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
 use crate::{FaceSettings, Limits, ListenerSettings};
 use connection::Connections;
+use local::LocalSocket;
 
 /// Pause after a failed `accept`, which most often means that the process has
 /// no file descriptors left.
@@ -56,6 +59,14 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// The socket in the file system cannot be made.
+    #[error("cannot listen on `{}`: {source}", path.display())]
+    Local {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The clients cannot be told apart or cannot be used.
     #[error(transparent)]
     Clients(#[from] ClientsError),
@@ -76,18 +87,24 @@ pub struct Server {
     limits: Limits,
 }
 
-struct Listener {
-    socket: TcpListener,
-    tls: Option<TlsAcceptor>,
+enum Listener {
+    Network {
+        socket: TcpListener,
+        tls: Option<TlsAcceptor>,
+    },
+    Local(LocalSocket),
 }
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut listener = formatter.debug_struct("Listener");
-        listener
-            .field("socket", &self.socket)
-            .field("tls", &self.tls.is_some())
-            .finish()
+        match self {
+            Self::Network { socket, tls } => formatter
+                .debug_struct("Network")
+                .field("socket", socket)
+                .field("tls", &tls.is_some())
+                .finish(),
+            Self::Local(socket) => formatter.debug_tuple("Local").field(socket).finish(),
+        }
     }
 }
 
@@ -102,13 +119,19 @@ impl Server {
         if settings.listeners.is_empty() {
             return Err(BindError::NoListener);
         }
-        let faces = Faces::new(settings.clients, settings.limits, gateway, registry)?;
+        let faces = Faces::new(
+            settings.clients,
+            settings.limits,
+            settings.administration,
+            gateway,
+            registry,
+        )?;
         let mut listeners = Vec::with_capacity(settings.listeners.len());
         let mut addresses = Vec::with_capacity(settings.listeners.len());
         for listener in settings.listeners {
             let (listener, address) = listen(listener).await?;
             listeners.push(listener);
-            addresses.push(address);
+            addresses.extend(address);
         }
         Ok(Self {
             listeners,
@@ -118,7 +141,8 @@ impl Server {
         })
     }
 
-    /// Where it listens, in the settings' order, with the real ports.
+    /// Where it listens on the network, in the settings' order, with the real
+    /// ports.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -163,8 +187,15 @@ impl Server {
     }
 }
 
-async fn listen(settings: ListenerSettings) -> Result<(Listener, SocketAddr), BindError> {
+async fn listen(settings: ListenerSettings) -> Result<(Listener, Option<SocketAddr>), BindError> {
     let (address, tls) = match settings {
+        ListenerSettings::Local { path } => {
+            let socket = match LocalSocket::listen(&path) {
+                Ok(socket) => socket,
+                Err(source) => return Err(BindError::Local { path, source }),
+            };
+            return Ok((Listener::Local(socket), None));
+        }
         ListenerSettings::Plain { address } if !address.ip().is_loopback() => {
             return Err(BindError::PlainOutsideLoopback(address));
         }
@@ -180,13 +211,23 @@ async fn listen(settings: ListenerSettings) -> Result<(Listener, SocketAddr), Bi
     let refused = |source| BindError::Listen { address, source };
     let socket = TcpListener::bind(address).await.map_err(refused)?;
     let address = socket.local_addr().map_err(refused)?;
-    Ok((Listener { socket, tls }, address))
+    Ok((Listener::Network { socket, tls }, Some(address)))
 }
 
 async fn accept(listener: Listener, connections: Arc<Connections>) {
     loop {
-        match listener.socket.accept().await {
-            Ok((stream, peer)) => connections.take(stream, peer, listener.tls.clone()),
+        let accepted = match &listener {
+            Listener::Network { socket, tls } => socket
+                .accept()
+                .await
+                .map(|(stream, peer)| connections.take(stream, peer, tls.clone())),
+            Listener::Local(socket) => socket
+                .accept()
+                .await
+                .map(|stream| connections.take_local(stream)),
+        };
+        match accepted {
+            Ok(()) => {}
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -9,7 +9,10 @@ use portreeve_runtime::{
     Connector, ConnectorSettings, Descriptor, MemoryState, PluginKind, Runtime, StateQuota,
 };
 
+use portreeve_store::Store;
+
 use super::plugin;
+use super::state::StoredState;
 use crate::config::{
     self, Algorithm, ConnectorConfig, CredentialConfig, Problem, Problems, listed, nearest,
 };
@@ -18,6 +21,7 @@ use crate::config::{
 pub(super) async fn load(
     config: &ConnectorConfig,
     runtime: &Runtime,
+    store: Option<&Arc<Store>>,
 ) -> Result<(Connector, Vec<Problem>), Problems> {
     let plugin = plugin::load(&config.plugin, PluginKind::Connector, runtime).await?;
     let mut problems = credential_problems(config, plugin.descriptor());
@@ -36,7 +40,10 @@ pub(super) async fn load(
         limits: config.limits.to_limits(config.timeout),
         breaker: config.limits.to_breaker(),
         egress,
-        state: Arc::new(MemoryState::new(StateQuota::default())),
+        state: match store {
+            Some(store) => Arc::new(StoredState::new(Arc::clone(store), &config.name.value)),
+            None => Arc::new(MemoryState::new(StateQuota::default())),
+        },
     };
     match plugin.connector(&config.name.value, settings).await {
         Ok(connector) if problems.is_empty() => {

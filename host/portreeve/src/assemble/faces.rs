@@ -1,16 +1,24 @@
 //! Listeners and clients in the faces' words.
 
+use std::path::PathBuf;
+
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
+    Administration, ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
     TlsSettings,
 };
 
 use crate::config::{BasicConfig, CertificateMatch, ClientConfig, SecretSetting, ServerConfig};
 
-/// Takes the server's key with it.
-pub(crate) fn face_settings(server: ServerConfig, clients: &[ClientConfig]) -> FaceSettings {
+/// Takes the server's key with it. `control` is the socket for commands.
+pub(crate) fn face_settings(
+    server: ServerConfig,
+    clients: &[ClientConfig],
+    control: Option<PathBuf>,
+    administration: Administration,
+) -> FaceSettings {
     let limits = Limits {
         max_connections: server.max_connections,
+        max_waiting: server.max_waiting,
         max_body: server.max_body.bytes(),
         header_timeout: server.header_timeout.0,
         body_timeout: server.body_timeout.0,
@@ -31,9 +39,14 @@ pub(crate) fn face_settings(server: ServerConfig, clients: &[ClientConfig]) -> F
         address: plain.listen,
     });
     FaceSettings {
-        listeners: tls.into_iter().chain(plain).collect(),
+        listeners: tls
+            .into_iter()
+            .chain(plain)
+            .chain(control.map(|path| ListenerSettings::Local { path }))
+            .collect(),
         clients: clients.iter().map(client).collect(),
         limits,
+        administration,
     }
 }
 

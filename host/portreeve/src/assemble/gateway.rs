@@ -4,17 +4,24 @@ use std::sync::Arc;
 
 use portreeve_cache::FreshnessRules;
 use portreeve_domain::Lists;
-use portreeve_gateway::{GatewaySettings, PolicySettings, SourceSettings};
+use portreeve_gateway::inventory::InventorySource;
+use portreeve_gateway::{
+    GatewaySettings, Memory, PolicySettings, Source, SourcePicture, SourceSettings,
+};
 
-use super::Parts;
+use super::{Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig, OnError};
 
 /// Sources and policies are in the order of the configuration.
-pub(crate) fn gateway_settings(config: &Config, parts: Parts) -> GatewaySettings {
+pub(crate) fn gateway_settings(
+    config: &Config,
+    parts: Parts,
+    memory: &Arc<Memory>,
+) -> GatewaySettings {
     let sources = config.connectors.0.iter().zip(parts.connectors);
     let sources = sources.map(|(config, connector)| SourceSettings {
         name: config.name.value.as_str().into(),
-        source: Arc::new(connector),
+        source: connector,
         freshness: freshness(config),
         timeout: config.timeout.0,
     });
@@ -36,11 +43,33 @@ pub(crate) fn gateway_settings(config: &Config, parts: Parts) -> GatewaySettings
         sources: sources.collect(),
         chain: chain.collect(),
         lists,
-        cache: config.cache.to_settings(),
+        memory: Arc::clone(memory),
+        max_verdicts: config.cache.max_verdicts,
         verdict_ttl: config.chain.verdict_ttl.0,
         retry_after: config.sources.retry_after.0,
         max_flights: config.sources.max_calls,
     }
+}
+
+/// The sources whose inventory the operator wants to be read.
+pub(crate) fn inventory_sources(
+    config: &Config,
+    parts: &Parts,
+    memory: &Arc<Memory>,
+) -> Vec<InventorySource> {
+    let sources = config.connectors.0.iter().zip(&parts.connectors);
+    sources
+        .filter_map(|(config, connector)| {
+            let name = config.name.value.as_str();
+            let source: Arc<dyn Source> = Arc::clone(connector) as Arc<dyn Source>;
+            Some(InventorySource {
+                name: name.into(),
+                source,
+                picture: Arc::new(SourcePicture::new(memory, name)?),
+                settings: inventory_settings(config, false),
+            })
+        })
+        .collect()
 }
 
 fn freshness(config: &ConnectorConfig) -> FreshnessRules {

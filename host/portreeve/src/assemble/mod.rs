@@ -3,23 +3,29 @@
 mod connector;
 mod faces;
 mod gateway;
+mod memory;
 mod plugin;
 mod policy;
+mod state;
+
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use portreeve_runtime::{Connector, Policy, Runtime};
+use portreeve_store::Store;
 
 use crate::config::{Config, Problem, Problems};
 
 pub(crate) use faces::face_settings;
-pub(crate) use gateway::gateway_settings;
+pub(crate) use gateway::{gateway_settings, inventory_sources};
+pub(crate) use memory::{KeptMemory, inventory_settings, memory, store};
 pub(crate) use plugin::load_advice;
 
 /// The plugins that the configuration names, loaded, with settings that fit.
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// In the operator's order.
-    pub(crate) connectors: Vec<Connector>,
+    pub(crate) connectors: Vec<Arc<Connector>>,
     /// In the order of the chain.
     pub(crate) policies: Vec<Policy>,
     /// What the operator should know, though it is no error.
@@ -35,10 +41,15 @@ pub(crate) fn runtime(config: &Config) -> Result<Runtime, Problems> {
     })
 }
 
-/// Loads all plugins at the same time. The network is not used.
-pub(crate) async fn parts(config: &Config, runtime: &Runtime) -> Result<Parts, Problems> {
+/// Loads all plugins at the same time. The network is not used. Without a store
+/// connectors forget what they remember when the process ends.
+pub(crate) async fn parts(
+    config: &Config,
+    runtime: &Runtime,
+    store: Option<&Arc<Store>>,
+) -> Result<Parts, Problems> {
     let connectors = config.connectors.0.iter();
-    let connectors = join_all(connectors.map(|config| connector::load(config, runtime)));
+    let connectors = join_all(connectors.map(|config| connector::load(config, runtime, store)));
     let policies = config.policies.0.iter();
     let policies = join_all(policies.map(|config| policy::load(config, runtime)));
     let (connectors, policies) = tokio::join!(connectors, policies);
@@ -52,7 +63,7 @@ pub(crate) async fn parts(config: &Config, runtime: &Runtime) -> Result<Parts, P
     for loaded in connectors {
         match loaded {
             Ok((connector, warnings)) => {
-                parts.connectors.push(connector);
+                parts.connectors.push(Arc::new(connector));
                 parts.warnings.extend(warnings);
             }
             Err(Problems(found)) => problems.extend(found),
@@ -99,6 +110,7 @@ fn useless(config: &Config) -> Vec<Problem> {
 pub(crate) async fn connector(
     config: &crate::config::ConnectorConfig,
     runtime: &Runtime,
+    store: Option<&Arc<Store>>,
 ) -> Result<(Connector, Vec<Problem>), Problems> {
-    connector::load(config, runtime).await
+    connector::load(config, runtime, store).await
 }

@@ -8,7 +8,7 @@ use crate::{assemble, output};
 /// Loads everything that needs no network and prints what is in force.
 pub(super) fn run(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let runtime = assemble::runtime(config)?;
-    let parts = super::block_on(assemble::parts(config, &runtime))??;
+    let parts = super::block_on(assemble::parts(config, &runtime, None))??;
     output::warnings(&parts.warnings)?;
     if json {
         output::json(config)?;

@@ -18,7 +18,7 @@ pub(super) fn check(config: &Config, command: &ConnectorCheck) -> anyhow::Result
     };
     let runtime = assemble::runtime(config)?;
     let report = super::block_on(async {
-        let (connector, warnings) = assemble::connector(connector, &runtime).await?;
+        let (connector, warnings) = assemble::connector(connector, &runtime, None).await?;
         output::warnings(&warnings)?;
         let deadline = Instant::now() + Duration::from_secs(command.timeout);
         anyhow::Ok(connector.check(deadline).await?)
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config, command: &ConnectorCheck) -> anyhow::Result
     })
 }
 
-fn unknown(name: &str, known: &[&str]) -> Problems {
+pub(super) fn unknown(name: &str, known: &[&str]) -> Problems {
     let hint = match nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "add one as `[connectors.NAME]`".to_owned(),

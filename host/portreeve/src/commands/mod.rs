@@ -2,9 +2,13 @@
 
 mod check_config;
 mod connector;
+pub(crate) mod control;
+mod decisions;
 mod lookup;
 mod plugin;
 mod serve;
+pub(crate) mod store;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +49,19 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Connector(ConnectorCommand::Check(command)) => {
             quiet()?;
             connector::check(&load(&command.config, environment)?, &command)
+        }
+        Command::Connector(ConnectorCommand::Sync(command)) => {
+            quiet()?;
+            sync::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Store(command) => {
+            quiet()?;
+            let arguments = command.arguments();
+            store::run(&load(&arguments.config, environment)?, &command, arguments)
+        }
+        Command::Decisions(command) => {
+            quiet()?;
+            decisions::run(&load(&command.config, environment)?, &command)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;

@@ -1,15 +1,18 @@
 //! `portreeve serve`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use portreeve_faces::{BindError, Server};
+use portreeve_faces::{Administration, BindError, Server};
 use portreeve_gateway::Gateway;
+use portreeve_gateway::inventory::Inventory;
 use prometheus::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
 use crate::{assemble, output};
 
@@ -20,11 +23,11 @@ pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
-    let (server, gateway) = tokio::select! {
+    let started = tokio::select! {
         started = start(config) => started?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    for (scheme, address) in server.origins() {
+    for (scheme, address) in started.origins() {
         // Nobody has to listen for a gateway to serve.
         if let Err(error) = output::line(format!("ready {scheme}://{address}")) {
             tracing::warn!(%error, "stdout is closed");
@@ -32,7 +35,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
     let stopping = CancellationToken::new();
-    let ended = serve_until(server, &gateway, stopping.clone());
+    let ended = serve_until(started, stopping.clone());
     let twice = async {
         signals.next().await;
         tracing::info!("ending; a second signal ends at once");
@@ -46,20 +49,29 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Serves, and ends in order once it is told to.
-async fn serve_until(started: Started, gateway: &Gateway, stopping: CancellationToken) {
-    started.server.serve(stopping.cancelled_owned()).await;
-    let ended = tokio::time::timeout(started.shutdown_timeout, gateway.shutdown());
+/// Serves, and ends in order once it is told to: first who asks, then who
+/// learns, then who keeps.
+async fn serve_until(started: Started, stopping: CancellationToken) {
+    let reading = async {
+        stopping.cancelled().await;
+        started.inventory.shutdown().await;
+    };
+    tokio::join!(started.server.serve(stopping.cancelled()), reading);
+    let ended = tokio::time::timeout(started.shutdown_timeout, started.gateway.shutdown());
     if ended.await.is_err() {
         tracing::warn!("look-ups that did not end in time are cut off");
     }
+    started.kept.close().await;
 }
 
-/// The server and what is told about it.
+/// The server and what is behind it.
 struct Started {
     server: Server,
     schemes: Vec<&'static str>,
     shutdown_timeout: Duration,
+    gateway: Arc<Gateway>,
+    inventory: Arc<Inventory>,
+    kept: KeptMemory,
 }
 
 impl Started {
@@ -69,27 +81,47 @@ impl Started {
     }
 }
 
-async fn start(config: Config) -> anyhow::Result<(Started, std::sync::Arc<Gateway>)> {
+async fn start(config: Config) -> anyhow::Result<Started> {
     let runtime = assemble::runtime(&config)?;
-    let parts = assemble::parts(&config, &runtime).await?;
+    let config = Arc::new(config);
+    let store = assemble::store(&config)?;
+    // A million devices are read while the plugins are loaded.
+    let loading = {
+        let (config, store) = (Arc::clone(&config), store.clone());
+        tokio::task::spawn_blocking(move || assemble::memory(&config, store))
+    };
+    let parts = assemble::parts(&config, &runtime, store.as_ref()).await?;
     for warning in &parts.warnings {
         log_warning(warning);
     }
+    let kept = loading.await??;
     let registry = Registry::new();
-    let gateway = Gateway::new(assemble::gateway_settings(&config, parts), &registry)?;
+    let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
+    let settings = assemble::gateway_settings(&config, parts, &kept.memory);
+    let gateway = Gateway::new(settings, &registry)?;
+    let inventory = Arc::new(Inventory::start(inventory, &registry)?);
+    let administration = Administration {
+        inventory: Some(Arc::clone(&inventory)),
+        memory: Arc::clone(&kept.memory),
+    };
     let shutdown_timeout = config.server.shutdown_timeout.0;
     let tls = config.server.tls.is_some().then_some("https");
     let plain = config.server.plain.is_some().then_some("http");
-    let faces = assemble::face_settings(config.server, &config.clients.0);
+    let control = super::control::socket(&config);
+    let config = Arc::into_inner(config).context("the configuration is still in use")?;
+    let faces =
+        assemble::face_settings(config.server, &config.clients.0, control, administration);
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
-    let started = Started {
+    Ok(Started {
         server,
         schemes: tls.into_iter().chain(plain).collect(),
         shutdown_timeout,
-    };
-    Ok((started, gateway))
+        gateway,
+        inventory,
+        kept,
+    })
 }
 
 fn explain(error: &BindError) -> Problems {
@@ -100,6 +132,9 @@ fn explain(error: &BindError) -> Problems {
         BindError::Tls { .. } => "see `certificate`, `key` and `client-ca` under `[server]`",
         BindError::Listen { .. } => {
             "another program may listen there already, or the address is not this machine's"
+        }
+        BindError::Local { .. } => {
+            "another gateway may run with this `directory` of `[store]`, or its path is too long for a socket"
         }
         BindError::Clients(_) => "see `[clients.NAME]`",
         BindError::Metrics(_) => "this is a mistake in Portreeve, please report it",

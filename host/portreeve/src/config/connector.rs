@@ -12,6 +12,7 @@ use super::named::Named;
 use super::place::Located;
 use super::plugin::{LimitsConfig, Settings};
 use super::read::Section;
+use super::store::InventoryConfig;
 use super::value::{Size, Span};
 
 /// `[connectors.NAME]`
@@ -33,6 +34,7 @@ pub(crate) struct ConnectorConfig {
     pub(crate) timeout: Span,
     pub(crate) limits: LimitsConfig,
     pub(crate) requests: RequestsConfig,
+    pub(crate) inventory: Option<InventoryConfig>,
     pub(crate) settings: Settings,
     pub(crate) credentials: Named<CredentialConfig>,
 }
@@ -76,6 +78,9 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
     let timeout = section.or("timeout", Span(defaults.wall_clock));
     let limits = LimitsConfig::read(section.section("limits"), &defaults);
     let requests = RequestsConfig::read(section.section("requests"));
+    let inventory = section
+        .optional_section("inventory")
+        .map(InventoryConfig::read);
     let settings = Settings::read(&section);
     let credentials = section
         .named_sections("credentials")
@@ -108,6 +113,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
         timeout,
         limits,
         requests,
+        inventory,
         settings: settings?,
         credentials: Named(credentials),
     })

@@ -25,6 +25,7 @@ mod read;
 mod resources;
 mod secret;
 mod server;
+mod store;
 mod tree;
 mod value;
 
@@ -48,6 +49,7 @@ pub(crate) use read::{listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::ServerConfig;
+pub(crate) use store::{DecisionsConfig, InventoryConfig, Keep, StoreConfig};
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
@@ -67,6 +69,8 @@ pub(crate) struct Config {
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
     pub(crate) cache: CacheConfig,
+    pub(crate) store: Option<StoreConfig>,
+    pub(crate) decisions: DecisionsConfig,
     pub(crate) plugins: PluginsConfig,
     pub(crate) log: LogConfig,
 }
@@ -130,6 +134,8 @@ impl Config {
 
         let lists = list::read(root.node("lists"), root.reader);
         let cache = CacheConfig::read(root.section("cache"));
+        let store = root.optional_section("store").map(StoreConfig::read);
+        let decisions = DecisionsConfig::read(root.section("decisions"), store.is_some());
         let plugins = PluginsConfig::read(root.section("plugins"));
         let log = LogConfig::read(root.section("log"));
         root.finish();
@@ -142,6 +148,11 @@ impl Config {
             policies,
             lists,
             cache,
+            store: match store {
+                Some(store) => Some(store?),
+                None => None,
+            },
+            decisions,
             plugins,
             log,
         })

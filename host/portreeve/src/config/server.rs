@@ -19,6 +19,7 @@ pub(crate) struct ServerConfig {
     #[serde(flatten)]
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) max_connections: usize,
+    pub(crate) max_waiting: usize,
     pub(crate) max_body: Size,
     pub(crate) header_timeout: Span,
     pub(crate) body_timeout: Span,
@@ -48,6 +49,7 @@ pub(super) fn read(section: Section<'_>) -> Option<ServerConfig> {
     let plain = section.optional_section("plain").map(read_plain);
     let defaults = Limits::default();
     let max_connections = section.or("max-connections", defaults.max_connections);
+    let max_waiting = section.or("max-waiting", defaults.max_waiting);
     let max_body = section.or("max-body", Size::of_bytes(defaults.max_body));
     let header_timeout = section.or("header-timeout", Span(defaults.header_timeout));
     let body_timeout = section.or("body-timeout", Span(defaults.body_timeout));
@@ -85,6 +87,7 @@ pub(super) fn read(section: Section<'_>) -> Option<ServerConfig> {
     Some(ServerConfig {
         tls,
         max_connections,
+        max_waiting,
         max_body,
         header_timeout,
         body_timeout,

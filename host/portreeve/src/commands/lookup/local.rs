@@ -19,8 +19,9 @@ pub(super) async fn ask(
     timeout: Duration,
 ) -> anyhow::Result<(Value, Duration)> {
     let runtime = assemble::runtime(config)?;
-    let parts = assemble::parts(config, &runtime).await?;
-    let settings = assemble::gateway_settings(config, parts);
+    let parts = assemble::parts(config, &runtime, None).await?;
+    let kept = assemble::memory(config, None)?;
+    let settings = assemble::gateway_settings(config, parts, &kept.memory);
     let gateway = Gateway::new(settings, &Registry::new())?;
     let connection = Connection {
         client: "command-line".into(),
@@ -28,7 +29,7 @@ pub(super) async fn ask(
     };
     let question = Question::new(identifiers, Arc::new(connection), timeout);
     let begun = Instant::now();
-    let answer = gateway.answer(&question).await;
+    let answered = gateway.answer(&question).await;
     let elapsed = begun.elapsed();
-    Ok((serde_json::to_value(AnswerView(&answer))?, elapsed))
+    Ok((serde_json::to_value(AnswerView(&answered.answer))?, elapsed))
 }

@@ -1,0 +1,143 @@
+//! Answers that were rendered before: filled in and sent, nothing else.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use portreeve_domain::{Asked, Guid, Identifier, MacAddress};
+use portreeve_gateway::{Form, Hit, Moving};
+
+use crate::body::Reply;
+use crate::clients::Face;
+use crate::dispatch::{Dispatcher, Peer, finish, is_small};
+use crate::metrics::{Area, Outcome};
+use crate::text::Rfc3339;
+
+/// How the REST face writes an answer.
+pub(crate) const REST: Form = Form::new(0);
+/// How the RADIUS face does.
+pub(crate) const RADIUS: Form = Form::new(1);
+
+/// The longest thing that belongs into a hole: a quoted point in time.
+const LONGEST: usize = 26;
+
+const DEVICES: &str = "/v1/devices/";
+
+impl Dispatcher {
+    /// Answers `GET /v1/devices/{identifier}` at once if that is possible.
+    ///
+    /// `None` says nothing about the request: the long way finds out what to
+    /// do with it, and counts it.
+    pub(crate) fn hit<B>(&self, peer: &Peer, request: &Request<B>) -> Option<Reply> {
+        let started = Instant::now();
+        if request.method() != Method::GET || request.uri().query().is_some() {
+            return None;
+        }
+        let name = request.uri().path().strip_prefix(DEVICES)?;
+        let identifier = plain_identifier(name.as_bytes())?;
+        let headers = request.headers();
+        if !is_small(headers) {
+            return None;
+        }
+        let clients = &self.faces.clients;
+        let certified = peer.certified.as_ref();
+        let client = clients
+            .authenticate(headers, certified, peer.address)
+            .ok()
+            .filter(|client| client.may_use(Face::Rest))?;
+        let asked = Asked {
+            identifiers: std::slice::from_ref(&identifier),
+            connection: &client.connection,
+        };
+        let hit = self.faces.gateway.hit(asked, REST)?;
+        let id = self.ids.of(headers);
+        let elapsed = started.elapsed();
+        let area = Area::Face(Face::Rest);
+        let outcome = Outcome::of_verdict(hit.verdict());
+        self.faces.metrics.observe(area, outcome, elapsed);
+        let mut reply = reply(&hit);
+        finish(&mut reply, elapsed, id);
+        Some(reply)
+    }
+}
+
+/// The identifiers that need no memory of their own, where nothing is escaped.
+/// Everything else has to be read more thoroughly.
+pub(crate) fn plain_identifier(text: &[u8]) -> Option<Identifier> {
+    match text.len() {
+        36 => Guid::parse(text).ok().map(Identifier::Guid),
+        12..=17 => MacAddress::parse(text).ok().map(Identifier::Mac),
+        _ => None,
+    }
+}
+
+/// A hit as a response.
+pub(crate) fn reply(hit: &Hit) -> Reply {
+    let mut body = Vec::with_capacity(room(hit));
+    fill(hit, &mut body);
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    *response.status_mut() = StatusCode::from_u16(hit.text().status).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Bytes that a hit needs at most.
+pub(crate) fn room(hit: &Hit) -> usize {
+    hit.text().bytes.len() + hit.text().holes.len() * LONGEST
+}
+
+/// Appends a hit's text with its holes filled in.
+pub(crate) fn fill(hit: &Hit, out: &mut Vec<u8>) {
+    let mut from = 0;
+    for hole in &hit.text().holes {
+        let place = hole.place as usize;
+        let before = hit.text().bytes.get(from..place);
+        out.extend_from_slice(before.unwrap_or_default());
+        from = place;
+        match hole.content {
+            Moving::Time => write_moment(hit.at(), out),
+            Moving::FetchedAt(source) => write_moment(hit.fetched_at(source), out),
+            Moving::Age(source) => {
+                let age = hit.at().since(hit.fetched_at(source)).as_secs();
+                // Writing to memory does not fail.
+                let _ = serde_json::to_writer(&mut *out, &age);
+            }
+        }
+    }
+    out.extend_from_slice(hit.text().bytes.get(from..).unwrap_or_default());
+}
+
+fn write_moment(moment: portreeve_domain::Timestamp, out: &mut Vec<u8>) {
+    out.push(b'"');
+    out.extend_from_slice(&Rfc3339(moment).to_bytes());
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_needs_no_memory_is_read_at_once() {
+        for (text, expected) in [
+            ("00:50:56:a4:89:5a", true),
+            ("0050.56a4.895a", true),
+            ("005056A4895A", true),
+            ("3eeb9e62-cec9-4dd8-9dd6-74903695a62b", true),
+            ("00%3A50%3A56%3Aa4%3A89%3A5a", false),
+            ("serial:C02XK0AAJGH5", false),
+            ("host:00:50:56:a4", false),
+            ("", false),
+        ] {
+            let read = plain_identifier(text.as_bytes());
+            assert_eq!(read.is_some(), expected, "{text}");
+            if let Some(read) = read {
+                assert_eq!(text.parse(), Ok(read), "{text}");
+            }
+        }
+    }
+}

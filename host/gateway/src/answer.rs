@@ -1,0 +1,283 @@
+//! Questions in, answers out: from a rendering, from memory, from the sources.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use portreeve_domain::{
+    Absence, Answer, Asked, CannotTell, Finding, Identifier, Origin, Outcome, Question,
+    SourceOutcome, Subject, Timestamp,
+};
+
+use crate::decide::Decided;
+use crate::prepared::{
+    Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest,
+};
+use crate::recall::{Picture, Sighting};
+use crate::rules::Rules;
+use crate::{Gateway, Record};
+
+impl Gateway {
+    /// Answers with what was rendered before, if everything it rests on is the
+    /// same. Nothing is allocated, no lock is taken and nothing is computed
+    /// about the device. Stale facts are refreshed behind.
+    pub fn hit(&self, asked: Asked<'_>, form: Form) -> Option<Hit> {
+        if self.fetchers.len() > MOST_SOURCES {
+            return None;
+        }
+        let now = Timestamp::now();
+        let mut sighted = Sighted::default();
+        let mut fetched_at = [Timestamp::default(); MOST_SOURCES];
+        let mut used: Option<Record> = None;
+        let mut is_stale = false;
+        for (source, fetcher) in self.fetchers.iter().enumerate() {
+            let sighting = fetcher.recall(asked.identifiers, now);
+            sighted.note(source, sighting.number());
+            match sighting {
+                Sighting::Found { record, stale } => {
+                    if let Some(place) = fetched_at.get_mut(source) {
+                        *place = record.fetched_at();
+                    }
+                    is_stale |= stale;
+                    used.get_or_insert(record);
+                }
+                Sighting::Unknown => {}
+                // The first source that may know the device has not been asked.
+                _ if used.is_none() => return None,
+                _ => {}
+            }
+        }
+        let prepared = used?.attached()?;
+        if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
+            return None;
+        }
+        let text = Arc::clone(prepared.text(form)?);
+        if is_stale {
+            let sightings = self.recall(asked.identifiers, now);
+            self.refresh_behind(asked.identifiers, &sightings);
+        }
+        self.metrics.count_hit(prepared.verdict());
+        Some(Hit {
+            prepared,
+            text,
+            at: now,
+            fetched_at,
+        })
+    }
+
+    /// Keeps how a face rendered an answer out of memory, for the next hit.
+    pub fn keep(&self, answered: &Answered, form: Form, text: Text) {
+        if let Some(Place { record, prepared }) = &answered.place {
+            let prepared = Arc::new(prepared.with_text(form, text));
+            self.memory.devices().attach(record, prepared);
+        }
+    }
+
+    /// Answers from memory, without WebAssembly and without waiting, or not at
+    /// all. Stale facts are refreshed behind.
+    pub fn answer_from_memory(&self, question: &Question) -> Option<Answered> {
+        let now = Timestamp::now();
+        let sightings = self.recall(question.identifiers(), now);
+        if !is_settled(&sightings) {
+            return None;
+        }
+        self.refresh_behind(question.identifiers(), &sightings);
+        let picture = self.picture(&sightings);
+        let rules = self.rules.load();
+        let subject = subject(question, &picture, &rules, now);
+        let provenance = picture.record.as_ref().map(Record::provenance);
+        let decided = rules.chain.remembered(&subject, provenance)?;
+        let place = picture
+            .record
+            .and_then(|record| self.place(record, &sightings, &rules, question, &decided));
+        let answer = self.answer_with(decided, subject, &rules, Origin::Cached);
+        Some(Answered { answer, place })
+    }
+
+    /// Answers, asking sources and policies as needed. What the sources do not
+    /// say within the client's patience counts as unavailable; the look-up
+    /// goes on behind.
+    pub async fn answer(&self, question: &Question) -> Answered {
+        if let Some(answered) = self.answer_from_memory(question) {
+            return answered;
+        }
+        let deadline = Instant::now() + question.patience();
+        let mut now = Timestamp::now();
+        let mut sightings = self.recall(question.identifiers(), now);
+        let mut origin = Origin::Evaluated;
+        if is_settled(&sightings) {
+            self.refresh_behind(question.identifiers(), &sightings);
+        } else {
+            self.ask(question, &mut sightings, deadline).await;
+            now = Timestamp::now();
+            origin = Origin::Fetched;
+        }
+        let picture = self.picture(&sightings);
+        let rules = self.rules.load_full();
+        let subject = Arc::new(subject(question, &picture, &rules, now));
+        let provenance = picture.record.as_ref().map(Record::provenance);
+        let decided = match rules.chain.remembered(&subject, provenance) {
+            Some(decided) => decided,
+            None => rules.chain.decide(&subject, provenance).await,
+        };
+        let subject = Arc::unwrap_or_clone(subject);
+        Answered {
+            answer: self.answer_with(decided, subject, &rules, origin),
+            // A rendering of it says where it came from, so it is no rendering
+            // of the next one.
+            place: None,
+        }
+    }
+
+    fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Vec<Sighting> {
+        let fetchers = self.fetchers.iter();
+        fetchers
+            .map(|fetcher| fetcher.recall(identifiers, now))
+            .collect()
+    }
+
+    fn refresh_behind(&self, identifiers: &[Identifier], sightings: &[Sighting]) {
+        for (fetcher, sighting) in self.fetchers.iter().zip(sightings) {
+            if let Sighting::Found { stale: true, .. } = sighting {
+                fetcher.refresh(identifiers);
+            }
+        }
+    }
+
+    /// Asks every source whose word is missing, all at once.
+    async fn ask(&self, question: &Question, sightings: &mut [Sighting], deadline: Instant) {
+        let calls = self.fetchers.iter().zip(sightings.iter_mut());
+        let calls = calls.map(|(fetcher, sighting)| async move {
+            if let Sighting::Absent = sighting {
+                *sighting = fetcher.ask(question.identifiers(), deadline).await;
+            }
+        });
+        futures_util::future::join_all(calls).await;
+    }
+
+    fn picture(&self, sightings: &[Sighting]) -> Picture {
+        Picture::of(
+            self.fetchers
+                .iter()
+                .map(|fetcher| fetcher.name())
+                .zip(sightings),
+        )
+    }
+
+    /// Where the rendering of an answer out of memory can be kept.
+    fn place(
+        &self,
+        record: Record,
+        sightings: &[Sighting],
+        rules: &Rules,
+        question: &Question,
+        decided: &Decided,
+    ) -> Option<Place> {
+        if sightings.len() > MOST_SOURCES || !decided.basis.can_be_prepared() {
+            return None;
+        }
+        let mut sighted = Sighted::default();
+        for (source, sighting) in sightings.iter().enumerate() {
+            sighted.note(source, sighting.number());
+        }
+        let asked = question.asked();
+        let present = record.attached();
+        let prepared = match present {
+            // Another face has left its rendering there.
+            Some(present)
+                if present.holds(&sighted, rules, asked, decided.at, &self.hasher)
+                    && present.decided_at == decided.at =>
+            {
+                present
+            }
+            _ => Arc::new(Prepared::new(
+                sighted,
+                rules,
+                decided.basis,
+                digest(decided.basis, asked, &self.hasher),
+                (decided.at, decided.valid_for),
+                match &decided.decision {
+                    Some(decision) => Arc::clone(decision),
+                    None => Arc::clone(rules.chain.undecided()),
+                },
+            )),
+        };
+        Some(Place { record, prepared })
+    }
+
+    fn answer_with(
+        &self,
+        decided: Decided,
+        subject: Subject,
+        rules: &Rules,
+        origin: Origin,
+    ) -> Answer {
+        let outcome = match (decided.decision, &subject.finding) {
+            (Some(decision), _) => Outcome::Decided(decision),
+            (
+                None,
+                Finding::Absent(absence @ (Absence::SourcesUnavailable | Absence::Ambiguous)),
+            ) => Outcome::CannotTell(self.cannot_tell(*absence, &subject)),
+            (None, _) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
+        };
+        self.metrics.count_answer(origin, &outcome);
+        Answer {
+            outcome,
+            finding: subject.finding,
+            sources: subject.sources,
+            policy: decided.policy,
+            origin,
+            at: subject.now,
+        }
+    }
+
+    fn cannot_tell(&self, absence: Absence, subject: &Subject) -> CannotTell {
+        let failed = |report: &&portreeve_domain::SourceReport| {
+            matches!(
+                report.outcome,
+                SourceOutcome::Failed | SourceOutcome::Ambiguous
+            )
+        };
+        let parts: Vec<String> = subject
+            .sources
+            .iter()
+            .filter(failed)
+            .map(|report| match &report.detail {
+                Some(detail) => format!("source `{}`: {detail}", report.name),
+                None => format!("source `{}`: several devices match", report.name),
+            })
+            .collect();
+        let detail = if parts.is_empty() {
+            match absence {
+                Absence::Ambiguous => "the sources name different devices".to_owned(),
+                _ => "no source could be asked".to_owned(),
+            }
+        } else {
+            parts.join("; ")
+        };
+        CannotTell {
+            absence,
+            detail: detail.into(),
+            retry_after: self.retry_after,
+        }
+    }
+}
+
+/// Whether memory is enough: the first source that has something to say has
+/// said it, and none before it has to be asked.
+fn is_settled(sightings: &[Sighting]) -> bool {
+    let first = sightings
+        .iter()
+        .find(|sighting| !matches!(sighting, Sighting::Unknown));
+    first.is_none_or(Sighting::settles)
+}
+
+fn subject(question: &Question, picture: &Picture, rules: &Rules, now: Timestamp) -> Subject {
+    Subject {
+        now,
+        connection: Arc::clone(question.connection()),
+        requested: Arc::clone(question.identifiers()),
+        finding: picture.finding.clone(),
+        sources: picture.sources.clone(),
+        lists: Arc::clone(&rules.lists),
+    }
+}

@@ -1,0 +1,189 @@
+//! What is known about devices: in memory for questions, in the store over
+//! restarts.
+//!
+//! Questions read memory only. What sources say goes into memory at once and
+//! into the store behind, in batches on the store's own thread.
+
+mod merge;
+mod picture;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use portreeve_cache::{CacheSettings, SourceId, Words};
+use portreeve_domain::{Device, Identifier, Timestamp};
+use portreeve_store::{DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings};
+
+use crate::{DeviceCache, Record};
+use merge::Spoken;
+pub use picture::SourcePicture;
+
+/// The epoch of a device that a question brought. A full read that began before
+/// leaves it alone, as it was fetched later; the next one has to see it.
+const OF_NO_READ: u32 = 0;
+
+/// What is known about devices.
+#[derive(Debug)]
+pub struct Memory {
+    devices: DeviceCache,
+    /// Names of the sources; a [`SourceId`] is the place of one.
+    sources: Vec<Arc<str>>,
+    /// What look-ups speak of, by source.
+    spoken: Vec<Spoken>,
+    kept: Option<Kept>,
+}
+
+/// Where it is kept over restarts.
+#[derive(Debug)]
+struct Kept {
+    store: Arc<Store>,
+    writer: WriterHandle,
+}
+
+/// What was found in the store at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Devices that are in memory again.
+    pub devices: u64,
+    /// Devices of sources that are not configured any more. They stay in the
+    /// store.
+    pub of_others: u64,
+}
+
+/// Lets the store know the words that packed devices refer to.
+#[derive(Debug)]
+struct Vocabulary(Arc<Words>);
+
+impl Dictionary for Vocabulary {
+    fn words_from(&self, first: u32) -> Vec<String> {
+        self.0.since(usize::try_from(first).unwrap_or(usize::MAX))
+    }
+}
+
+impl Memory {
+    /// Memory that a restart empties.
+    pub fn volatile(settings: CacheSettings, sources: Vec<Arc<str>>) -> Self {
+        Self {
+            devices: DeviceCache::new(settings, Arc::default()),
+            spoken: sources.iter().map(|_| Spoken::default()).collect(),
+            sources,
+            kept: None,
+        }
+    }
+
+    /// Memory that is as it was before the restart. The writer is the caller's
+    /// to end, after everything that uses the memory has ended.
+    pub fn durable(
+        settings: CacheSettings,
+        sources: Vec<Arc<str>>,
+        store: Arc<Store>,
+    ) -> Result<(Self, Writer, Restored), StoreError> {
+        let words = Arc::new(Words::restore(store.words()?));
+        let devices = DeviceCache::new(settings, Arc::clone(&words));
+        let restored = load(&store, &sources, &devices)?;
+        let vocabulary: Arc<dyn Dictionary> = Arc::new(Vocabulary(words));
+        let started = Writer::start(
+            Arc::clone(&store),
+            WriterSettings::default(),
+            Some(vocabulary),
+        );
+        let (handle, writer) = started.map_err(|error| StoreError::Thread(error.to_string()))?;
+        let kept = Kept {
+            writer: handle,
+            store,
+        };
+        let memory = Self {
+            devices,
+            spoken: sources.iter().map(|_| Spoken::default()).collect(),
+            sources,
+            kept: Some(kept),
+        };
+        Ok((memory, writer, restored))
+    }
+
+    /// The records, for questions.
+    pub(crate) const fn devices(&self) -> &DeviceCache {
+        &self.devices
+    }
+
+    /// Where changes are made durable, for figures and health.
+    pub fn writer(&self) -> Option<&WriterHandle> {
+        self.kept.as_ref().map(|kept| &kept.writer)
+    }
+
+    /// The store itself, for backups.
+    pub fn store(&self) -> Option<&Arc<Store>> {
+        self.kept.as_ref().map(|kept| &kept.store)
+    }
+
+    /// Takes in what a source said when it was asked for one device.
+    ///
+    /// A look-up may say less than the inventory did. What no look-up of this
+    /// source ever speaks of stays as it was; for the rest its word counts.
+    pub(crate) fn learn(&self, source: SourceId, mut device: Device, at: Timestamp) -> Record {
+        if let Some(spoken) = self.spoken.get(usize::from(source.0)) {
+            spoken.note(&device);
+            if let Some(before) = self.devices.get(source, &device.key) {
+                spoken.fill(&mut device, before.device());
+            }
+        }
+        let record = self.devices.insert(source, &device, at);
+        if let Some((kept, name)) = self.kept_as(source) {
+            kept.writer.put_device(&DeviceRow {
+                source: name,
+                key: &device.key,
+                fetched_at: at,
+                epoch: OF_NO_READ,
+                device: record.packed(),
+            });
+        }
+        record
+    }
+
+    /// Takes in that a source knows no device of these identifiers.
+    pub(crate) fn learn_unknown(&self, source: SourceId, asked: &[Identifier], at: Timestamp) {
+        let gone = self.devices.insert_unknown(source, asked, at);
+        let Some((kept, name)) = self.kept_as(source) else {
+            return;
+        };
+        for record in gone {
+            kept.writer.remove_device(name, &record.key());
+        }
+    }
+
+    fn kept_as(&self, source: SourceId) -> Option<(&Kept, &str)> {
+        let name = self.sources.get(usize::from(source.0))?;
+        Some((self.kept.as_ref()?, name))
+    }
+}
+
+fn load(
+    store: &Store,
+    sources: &[Arc<str>],
+    devices: &DeviceCache,
+) -> Result<Restored, StoreError> {
+    let mut restored = Restored::default();
+    let mut damage = None;
+    let counts = sources.iter().map(|source| store.device_count(source));
+    let expected: u64 = counts.sum::<Result<u64, StoreError>>()?;
+    devices.reserve(usize::try_from(expected).unwrap_or(usize::MAX));
+    store.read_devices(&mut |row| {
+        let place = sources.iter().position(|name| **name == *row.source);
+        let Some(source) = place.and_then(|place| u16::try_from(place).ok()) else {
+            restored.of_others += 1;
+            return ControlFlow::Continue(());
+        };
+        match devices.insert_packed(SourceId(source), row.device, row.fetched_at) {
+            Ok(_) => {
+                restored.devices += 1;
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                let detail = format!("device `{}` of `{}`: {error}", row.key, row.source);
+                damage = Some(StoreError::Damaged(detail));
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    damage.map_or(Ok(restored), Err)
+}

@@ -1,0 +1,178 @@
+//! One source's devices as its inventory changes them.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use portreeve_cache::SourceId;
+use portreeve_domain::{Device, Timestamp};
+use portreeve_store::{Batch, DeviceRow};
+
+use super::Memory;
+use crate::inventory::{Change, InventoryState, Phase, Picture, PictureError};
+
+/// One source's part of the memory.
+#[derive(Clone, Debug)]
+pub struct SourcePicture {
+    memory: Arc<Memory>,
+    source: SourceId,
+    name: Arc<str>,
+}
+
+impl SourcePicture {
+    /// The part of the source of this name, `None` when there is none.
+    pub fn new(memory: &Arc<Memory>, name: &str) -> Option<Self> {
+        let place = memory.sources.iter().position(|known| **known == *name)?;
+        Some(Self {
+            memory: Arc::clone(memory),
+            source: SourceId(u16::try_from(place).ok()?),
+            name: name.into(),
+        })
+    }
+
+    /// Puts one device into memory and gives its row for the store. A look-up
+    /// that came after the page knows better; its facts stay.
+    fn take_in(&self, device: &Device, state: &InventoryState, at: Timestamp, batch: &mut Batch) {
+        let present = self.memory.devices.get(self.source, &device.key);
+        let newer = present.filter(|record| record.fetched_at() > at);
+        let record =
+            newer.unwrap_or_else(|| self.memory.devices.insert(self.source, device, at));
+        batch.put_device(&DeviceRow {
+            source: &self.name,
+            key: &device.key,
+            fetched_at: record.fetched_at(),
+            epoch: state.epoch,
+            device: record.packed(),
+        });
+    }
+
+    fn apply_now(&self, change: &Change, state: InventoryState) -> Batch {
+        let mut batch = Batch::default();
+        for device in &change.upserts {
+            self.take_in(device, &state, change.fetched_at, &mut batch);
+        }
+        for key in &change.removals {
+            self.memory.devices.remove(self.source, key);
+            batch.remove_device(&self.name, key);
+        }
+        batch.set_inventory(&self.name, stored(state));
+        batch
+    }
+
+    /// Removes what was said before `started_at` from memory.
+    fn forget_older(&self, started_at: Timestamp) -> u64 {
+        let mut old = Vec::new();
+        self.memory.devices.for_each(self.source, |record| {
+            if record.fetched_at() < started_at {
+                old.push(record.key().into_owned());
+            }
+        });
+        let mut gone = 0;
+        for key in old {
+            let still = self.memory.devices.get(self.source, &key);
+            if still.is_some_and(|record| record.fetched_at() < started_at) {
+                gone += u64::from(self.memory.devices.remove(self.source, &key));
+            }
+        }
+        gone
+    }
+}
+
+impl Picture for SourcePicture {
+    fn load_state(&self) -> BoxFuture<'_, Result<Option<InventoryState>, PictureError>> {
+        let this = self.clone();
+        let load = move || match this.memory.store() {
+            Some(store) => store.inventory_state(&this.name).map_err(unkept),
+            None => Ok(None),
+        };
+        async move { Ok(aside(load).await??.map(loaded)) }.boxed()
+    }
+
+    fn apply(
+        &self,
+        change: Change,
+        state: InventoryState,
+    ) -> BoxFuture<'_, Result<(), PictureError>> {
+        let this = self.clone();
+        async move {
+            // A thousand devices are milliseconds, and questions do not wait.
+            let batch = aside(move || this.apply_now(&change, state)).await?;
+            match self.memory.writer() {
+                Some(writer) => writer.commit(batch).await.map_err(unkept),
+                None => Ok(()),
+            }
+        }
+        .boxed()
+    }
+
+    fn complete(&self, state: InventoryState) -> BoxFuture<'_, Result<u64, PictureError>> {
+        let this = self.clone();
+        async move {
+            let started_at = state.started_at;
+            let epoch = state.epoch;
+            if let Some(writer) = self.memory.writer() {
+                // What look-ups wrote since then comes first.
+                writer.flush().await.map_err(unkept)?;
+            }
+            let sweep = move || {
+                let memory = &this.memory;
+                let stored = match memory.store() {
+                    Some(store) => store
+                        .sweep(&this.name, epoch, started_at, &stored(state), &mut |_| {})
+                        .map_err(unkept)?,
+                    None => 0,
+                };
+                // Memory last: what is in it only was never durable.
+                Ok(this.forget_older(started_at).max(stored))
+            };
+            aside(sweep).await?
+        }
+        .boxed()
+    }
+
+    fn devices(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// Does something that takes long where it holds up nobody.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PictureError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| PictureError(error.to_string()))
+}
+
+fn unkept(error: portreeve_store::StoreError) -> PictureError {
+    PictureError(error.to_string())
+}
+
+fn stored(state: InventoryState) -> portreeve_store::InventoryState {
+    portreeve_store::InventoryState {
+        phase: match state.phase {
+            Phase::Full => portreeve_store::Phase::Full,
+            Phase::Delta => portreeve_store::Phase::Delta,
+        },
+        epoch: state.epoch,
+        cursor: state.cursor,
+        started_at: state.started_at,
+        completed_at: state.completed_at,
+        read: state.read,
+        total: state.total,
+    }
+}
+
+fn loaded(state: portreeve_store::InventoryState) -> InventoryState {
+    InventoryState {
+        phase: match state.phase {
+            portreeve_store::Phase::Full => Phase::Full,
+            portreeve_store::Phase::Delta => Phase::Delta,
+        },
+        epoch: state.epoch,
+        cursor: state.cursor,
+        started_at: state.started_at,
+        completed_at: state.completed_at,
+        read: state.read,
+        total: state.total,
+    }
+}

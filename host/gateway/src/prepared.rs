@@ -1,0 +1,262 @@
+//! What is kept beside a device record: the decision in force, and its answers
+//! as faces rendered them.
+//!
+//! A hit compares a few numbers and copies a text. It looks at no fact of the
+//! device: the numbers say that none of those the decision rests on has changed.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_cache::Weighed;
+use portreeve_domain::{Answer, Asked, Decision, Fact, FactsRead, Timestamp, Verdict};
+
+use crate::rules::Rules;
+
+/// Sources whose sightings a prepared answer can rest on. With more of them
+/// every question goes the longer way.
+pub(crate) const MOST_SOURCES: usize = 4;
+
+/// How many renderings one decision can have, one for each [`Form`].
+const FORMS: usize = 4;
+
+/// One way to render an answer. Each face has its own; the gateway knows none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form(usize);
+
+impl Form {
+    /// A form by its number, 0 to 3.
+    pub const fn new(number: usize) -> Self {
+        assert!(number < FORMS, "there are four forms");
+        Self(number)
+    }
+}
+
+/// A rendered answer with holes for what is different each time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The protocol's status, e.g. of HTTP.
+    pub status: u16,
+    /// Everything that stays the same.
+    pub bytes: Box<[u8]>,
+    /// In the order of their places.
+    pub holes: Box<[Hole]>,
+}
+
+/// A place where something has to be filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// Before which of the bytes.
+    pub place: u32,
+    /// What belongs there.
+    pub content: Moving,
+}
+
+/// What changes although the decision and the facts stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moving {
+    /// When the question was asked.
+    Time,
+    /// When a source, by its place in the operator's order, said what is used.
+    FetchedAt(u8),
+    /// How long ago that was.
+    Age(u8),
+}
+
+/// What memory says of an endpoint, source by source, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sighted([u64; MOST_SOURCES]);
+
+impl Sighted {
+    pub(crate) const UNKNOWN: u64 = 1;
+    pub(crate) const ABSENT: u64 = 2;
+
+    /// The number for a record: another content has another one.
+    pub(crate) const fn record(generation: u64, stale: bool) -> u64 {
+        // A generation is never zero, so these are 4 and more.
+        generation << 2 | stale as u64
+    }
+
+    pub(crate) fn note(&mut self, source: usize, number: u64) {
+        if let Some(place) = self.0.get_mut(source) {
+            *place = number;
+        }
+    }
+}
+
+/// Which facts beside the device's own a decision rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Basis {
+    connection: bool,
+    identifiers: bool,
+    sources: bool,
+    lists: bool,
+}
+
+impl Basis {
+    pub(crate) fn of(facts: &FactsRead) -> Self {
+        let mut basis = Self::default();
+        for fact in facts.iter() {
+            match fact {
+                Fact::Connection => basis.connection = true,
+                Fact::RequestedIdentifiers => basis.identifiers = true,
+                Fact::Sources => basis.sources = true,
+                Fact::ListMembership { .. } => basis.lists = true,
+                _ => {}
+            }
+        }
+        basis
+    }
+
+    /// Whether the facts are compared as numbers at all: the sources' reports
+    /// have times in them, which change with every refresh.
+    pub(crate) const fn can_be_prepared(self) -> bool {
+        !self.sources
+    }
+}
+
+/// A decision that holds for as long as its numbers do.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) sighted: Sighted,
+    pub(crate) chain: u16,
+    /// The lists it rests on, if it does.
+    pub(crate) lists: Option<u64>,
+    /// Digest of the connection and of the identifiers, if it rests on them.
+    pub(crate) asked: Option<u64>,
+    pub(crate) basis: Basis,
+    pub(crate) decided_at: Timestamp,
+    pub(crate) valid_for: Duration,
+    pub(crate) decision: Arc<Decision>,
+    texts: [Option<Arc<Text>>; FORMS],
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        sighted: Sighted,
+        rules: &Rules,
+        basis: Basis,
+        asked: Option<u64>,
+        decided: (Timestamp, Duration),
+        decision: Arc<Decision>,
+    ) -> Self {
+        Self {
+            sighted,
+            chain: rules.chain.id().0,
+            lists: basis.lists.then_some(rules.lists_number),
+            asked,
+            basis,
+            decided_at: decided.0,
+            valid_for: decided.1,
+            decision,
+            texts: [const { None }; FORMS],
+        }
+    }
+
+    /// Whether it answers a question of now.
+    pub(crate) fn holds(
+        &self,
+        sighted: &Sighted,
+        rules: &Rules,
+        asked: Asked<'_>,
+        now: Timestamp,
+        hasher: &RandomState,
+    ) -> bool {
+        self.sighted == *sighted
+            && self.chain == rules.chain.id().0
+            && self.lists.is_none_or(|lists| lists == rules.lists_number)
+            && now.since(self.decided_at).max(self.decided_at.since(now)) < self.valid_for
+            && self.asked == digest(self.basis, asked, hasher)
+    }
+
+    pub(crate) const fn verdict(&self) -> Verdict {
+        self.decision.verdict
+    }
+
+    /// The answer in one form, if a face left it here.
+    pub(crate) fn text(&self, form: Form) -> Option<&Arc<Text>> {
+        self.texts.get(form.0)?.as_ref()
+    }
+
+    pub(crate) fn with_text(&self, form: Form, text: Text) -> Self {
+        let mut prepared = self.clone();
+        if let Some(place) = prepared.texts.get_mut(form.0) {
+            *place = Some(Arc::new(text));
+        }
+        prepared
+    }
+}
+
+/// One number for what a decision rests on in the question itself.
+pub(crate) fn digest(basis: Basis, asked: Asked<'_>, hasher: &RandomState) -> Option<u64> {
+    let connection = basis.connection.then_some(asked.connection);
+    let identifiers = basis.identifiers.then_some(asked.identifiers);
+    (connection.is_some() || identifiers.is_some())
+        .then(|| hasher.hash_one((connection, identifiers)))
+}
+
+impl Weighed for Prepared {
+    fn bytes(&self) -> usize {
+        /// Two counters of an `Arc` and what an allocator adds.
+        const EACH: usize = 32;
+        let texts = self.texts.iter().flatten().map(|text| {
+            EACH + size_of::<Text>() + text.bytes.len() + size_of_val(&*text.holes) + EACH
+        });
+        EACH + size_of::<Self>() + texts.sum::<usize>()
+    }
+}
+
+/// An answer out of memory that was prepared before.
+#[derive(Debug)]
+pub struct Hit {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) text: Arc<Text>,
+    pub(crate) at: Timestamp,
+    pub(crate) fetched_at: [Timestamp; MOST_SOURCES],
+}
+
+impl Hit {
+    /// The answer as the face left it.
+    pub fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// What was decided.
+    pub fn verdict(&self) -> Verdict {
+        self.prepared.verdict()
+    }
+
+    /// When the question was asked.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// When this source said what is used here.
+    pub fn fetched_at(&self, source: u8) -> Timestamp {
+        let source = self.fetched_at.get(usize::from(source));
+        source.copied().unwrap_or_default()
+    }
+}
+
+/// An answer, and the place where its rendering can be left for the next one.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Answer,
+    pub(crate) place: Option<Place>,
+}
+
+/// A record and what is prepared beside it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) record: crate::Record,
+    pub(crate) prepared: Arc<Prepared>,
+}
+
+impl Answered {
+    /// Whether the next such question would be answered by a rendering of this
+    /// one: [`Gateway::keep`](crate::Gateway::keep) takes it.
+    pub const fn can_be_kept(&self) -> bool {
+        self.place.is_some()
+    }
+}

@@ -1,0 +1,115 @@
+//! What is kept over restarts, opened.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use portreeve_gateway::Memory;
+use portreeve_gateway::inventory::InventorySettings;
+use portreeve_store::{Store, StoreSettings, Writer};
+
+use crate::commands::store::explain_open;
+use crate::config::{Config, ConnectorConfig, Problem, Problems, StoreConfig};
+
+/// The memory, and who makes it durable.
+#[derive(Debug)]
+pub(crate) struct KeptMemory {
+    pub(crate) memory: Arc<Memory>,
+    writer: Option<Writer>,
+}
+
+impl KeptMemory {
+    /// Writes what is still waiting. Afterwards nothing is kept any more.
+    pub(crate) async fn close(self) {
+        let Some(writer) = self.writer else { return };
+        if let Err(error) = writer.shutdown().await {
+            tracing::error!(%error, "devices that were learnt last are not in the store");
+        }
+    }
+}
+
+/// Opens the store, if there is one.
+pub(crate) fn store(config: &Config) -> Result<Option<Arc<Store>>, Problems> {
+    let Some(StoreConfig { directory, cache }) = &config.store else {
+        return Ok(None);
+    };
+    private_folder(&directory.0)?;
+    let path = directory.0.join(portreeve_store::FILE_NAME);
+    let settings = StoreSettings {
+        cache_bytes: cache.bytes(),
+    };
+    let store = Store::open(&path, &settings).map_err(|error| explain_open(&path, &error))?;
+    Ok(Some(Arc::new(store)))
+}
+
+fn private_folder(path: &Path) -> Result<(), Problems> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
+    made.map_err(|error| {
+        let message = format!("cannot make the folder `{}`: {error}", path.display());
+        Problem::nowhere(message)
+            .hint("see `directory` in `[store]`")
+            .into()
+    })
+}
+
+/// The memory with everything the store holds. Blocks for as long as that takes
+/// to read.
+pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptMemory, Problems> {
+    let names = config.connectors.0.iter();
+    let sources = names.map(|config| config.name.value.as_str().into()).collect();
+    let settings = config.cache.to_settings();
+    let Some(store) = store else {
+        return Ok(KeptMemory {
+            memory: Arc::new(Memory::volatile(settings, sources)),
+            writer: None,
+        });
+    };
+    let path = store.path().to_owned();
+    let opened = Memory::durable(settings, sources, store);
+    let (memory, writer, restored) = opened.map_err(|error| {
+        let message = format!("the store `{}`: {error}", path.display());
+        Problems::from(
+            Problem::nowhere(message)
+                .hint("put a backup in its place with `portreeve store restore FILE`"),
+        )
+    })?;
+    tracing::info!(
+        devices = restored.devices,
+        of_other_connectors = restored.of_others,
+        "what was known before is known again"
+    );
+    Ok(KeptMemory {
+        memory: Arc::new(memory),
+        writer: Some(writer),
+    })
+}
+
+/// When and how a connector's inventory is read. `is_asked_for` reads it even if
+/// the configuration does not.
+pub(crate) fn inventory_settings(
+    config: &ConnectorConfig,
+    is_asked_for: bool,
+) -> InventorySettings {
+    let defaults = InventorySettings::default();
+    match &config.inventory {
+        Some(inventory) => InventorySettings {
+            enabled: inventory.enabled || is_asked_for,
+            interval: inventory.interval.0,
+            full_interval: inventory.full_interval.0,
+            jitter: inventory.jitter.0,
+            page_limit: inventory.page_size,
+            page_timeout: inventory.page_timeout.0,
+            ..defaults
+        },
+        None => InventorySettings {
+            enabled: is_asked_for,
+            ..defaults
+        },
+    }
+}

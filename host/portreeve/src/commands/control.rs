@@ -1,0 +1,77 @@
+//! Talking to the gateway that runs on this machine with the same
+//! configuration, through the socket beside its store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+use crate::config::{Config, Problem, Problems};
+
+/// The most that an answer can be, in bytes.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// Where the socket of a gateway with this configuration is.
+pub(crate) fn socket(config: &Config) -> Option<PathBuf> {
+    let store = config.store.as_ref()?;
+    Some(store.directory.0.join("control.sock"))
+}
+
+/// The gateway that runs.
+#[derive(Debug)]
+pub(super) struct Control {
+    client: Client,
+}
+
+impl Control {
+    /// `None` when none runs.
+    pub(super) async fn connect(config: &Config) -> anyhow::Result<Option<Self>> {
+        let Some(path) = socket(config) else {
+            return Ok(None);
+        };
+        if tokio::net::UnixStream::connect(&path).await.is_err() {
+            return Ok(None);
+        }
+        // Fails only when there is one already, which then serves as well.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let client = Client::builder()
+            .unix_socket(path)
+            .build()
+            .context("cannot prepare the HTTP client")?;
+        Ok(Some(Self { client }))
+    }
+
+    /// Asks, and waits at most `timeout` for the whole answer.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        timeout: Duration,
+    ) -> anyhow::Result<Value> {
+        let url = format!("http://localhost{path}");
+        let mut request = self.client.request(method, url).timeout(timeout);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let mut response = request.send().await.context("the gateway does not answer")?;
+        let status = response.status();
+        let mut content = Vec::new();
+        while let Some(chunk) = response.chunk().await.context("the gateway went away")? {
+            content.extend_from_slice(&chunk);
+            anyhow::ensure!(content.len() <= LARGEST_ANSWER, "the answer is too large");
+        }
+        let document: Value = serde_json::from_slice(&content).unwrap_or_default();
+        if status == StatusCode::OK {
+            return Ok(document);
+        }
+        let detail = document.get("detail").and_then(Value::as_str);
+        let message = match detail {
+            Some(detail) => detail.to_owned(),
+            None => format!("the gateway answered {status}"),
+        };
+        Err(Problems::from(Problem::nowhere(message)).into())
+    }
+}

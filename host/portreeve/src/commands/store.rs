@@ -1,0 +1,149 @@
+//! `portreeve store`: looking after what is kept over restarts.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use portreeve_cache::packed::check as check_device;
+use portreeve_store::{OpenError, Store, StoreSettings};
+use reqwest::Method;
+use serde_json::json;
+
+use super::control::Control;
+use crate::cli::{StoreArguments, StoreCommand};
+use crate::config::{Config, Problem, Problems};
+use crate::output;
+
+/// A copy of a large store takes a while.
+const BACKUP_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Runs one of the commands.
+pub(super) fn run(
+    config: &Config,
+    command: &StoreCommand,
+    arguments: &StoreArguments,
+) -> anyhow::Result<ExitCode> {
+    let Some(store) = &config.store else {
+        let problem = Problem::nowhere("the configuration has no store");
+        return Err(Problems::from(
+            problem.hint("add `[store]` with `directory = \"/var/lib/portreeve\"`"),
+        )
+        .into());
+    };
+    let path = store.directory.0.join(portreeve_store::FILE_NAME);
+    match command {
+        StoreCommand::Verify { .. } => verify(&path, arguments.json),
+        StoreCommand::Backup { file, .. } => super::block_on(back_up(config, &path, file))?,
+        StoreCommand::Restore { file, .. } => restore(file, &path),
+        StoreCommand::Compact { .. } => compact(&path, arguments.json),
+    }
+}
+
+fn verify(path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+    let report = portreeve_store::verify(path, &mut |words, device| check_device(device, words));
+    let report = report.map_err(|error| explain(path, error.to_string()))?;
+    if as_json {
+        let devices: serde_json::Map<_, _> = report
+            .devices
+            .iter()
+            .map(|(source, count)| (source.clone(), json!(count)))
+            .collect();
+        output::json(&json!({
+            "path": path,
+            "schema": report.schema,
+            "repaired": report.repaired,
+            "bytes": report.file_bytes,
+            "words": report.words,
+            "devices": devices,
+            "documents": report.documents,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(format!(
+        "`{}` is sound: schema {}, {} bytes",
+        path.display(),
+        report.schema,
+        report.file_bytes
+    ))?;
+    if report.repaired {
+        output::line("it was not closed in order; everything acknowledged is there")?;
+    }
+    for (source, count) in &report.devices {
+        output::line(format!("{count} devices of `{source}`"))?;
+    }
+    output::line(format!("{} documents of plugins", report.documents))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn back_up(config: &Config, path: &Path, file: &Path) -> anyhow::Result<ExitCode> {
+    let file = absolute(file)?;
+    if let Some(control) = Control::connect(config).await? {
+        let body = json!({ "path": file });
+        let route = "/v1/admin/store/backup";
+        control
+            .ask(Method::POST, route, Some(&body), BACKUP_TIMEOUT)
+            .await?;
+    } else {
+        existing(path)?;
+        let store = Store::open(path, &StoreSettings::default());
+        let store = store.map_err(|error| explain_open(path, &error))?;
+        portreeve_store::backup(&store, &file).map_err(|error| explain(path, error.to_string()))?;
+    }
+    output::line(format!("copied to `{}`", file.display()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn restore(file: &Path, path: &Path) -> anyhow::Result<ExitCode> {
+    portreeve_store::restore(file, path, &mut |words, device| check_device(device, words))
+        .map_err(|error| explain(path, error.to_string()))?;
+    output::line(format!(
+        "`{}` is in place; what was there before is beside it as `.before-restore`",
+        path.display()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compact(path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+    existing(path)?;
+    let compacted =
+        portreeve_store::compact(path).map_err(|error| explain(path, error.to_string()))?;
+    let (before, after) = (compacted.before, compacted.after);
+    if as_json {
+        output::json(&json!({ "path": path, "before": before, "after": after }))?;
+    } else {
+        output::line(format!("{before} bytes before, {after} bytes now"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn existing(path: &Path) -> Result<(), Problems> {
+    if path.exists() {
+        return Ok(());
+    }
+    let problem = Problem::nowhere(format!("there is no store at `{}`", path.display()));
+    Err(problem
+        .hint("it is made when the gateway starts; see `directory` in `[store]`")
+        .into())
+}
+
+fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
+    Ok(std::path::absolute(file)?)
+}
+
+/// What can be done about a store that does not open.
+pub(crate) fn explain_open(path: &Path, error: &OpenError) -> Problems {
+    let hint = match error {
+        OpenError::InUse => "a gateway runs with this store; end it first",
+        OpenError::Newer { .. } => "start the newer Portreeve, or restore a backup of this version",
+        OpenError::Damaged(_) => "put a backup in its place with `portreeve store restore FILE`",
+        OpenError::NotAStore => "name another `directory` in `[store]`, or move the file away",
+        OpenError::Full => "make room on the disk",
+        OpenError::Io { .. } => "the folder has to be there and ours to write",
+    };
+    let message = format!("the store `{}`: {error}", path.display());
+    Problem::nowhere(message).hint(hint).into()
+}
+
+fn explain(path: &Path, error: String) -> Problems {
+    Problem::nowhere(format!("the store `{}`: {error}", path.display())).into()
+}
