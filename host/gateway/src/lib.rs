@@ -14,6 +14,7 @@ mod conflict;
 mod decide;
 mod fetch;
 mod gateway;
+pub mod inventory;
 mod metrics;
 pub mod plugin;
 mod recall;
@@ -26,5 +27,6 @@ pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use gateway::{Gateway, PartStatus, Status};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{
-    CheckFinding, CheckReport, CheckVerdict, Health, Lookup, Source, SourceError, SourceErrorKind,
+    CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
+    SourceError, SourceErrorKind,
 };
