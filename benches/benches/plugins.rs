@@ -16,8 +16,8 @@ use portreeve_egress::{
 };
 use portreeve_harness::guest;
 use portreeve_runtime::{
-    BreakerSettings, Connector, ConnectorSettings, Limits, MemoryState, Policy, PolicySettings,
-    Reuse, Runtime, RuntimeSettings, StateQuota,
+    BreakerSettings, Connector, ConnectorSettings, Limits, MemoryState, PageLimits, Policy,
+    PolicySettings, Reuse, Runtime, RuntimeSettings, StateQuota,
 };
 use portreeve_tenant::Tenant;
 use portreeve_tenant::well_known::COMPLIANT;
@@ -115,6 +115,7 @@ async fn connector(runtime: &Runtime, tenant: &Tenant, egress: Egress) -> Connec
     let settings = ConnectorSettings {
         settings: json!({ "graph-url": tenant.graph_url(), "service-hosts": ["127.0.0.1"] }),
         limits: Limits::connector(),
+        pages: PageLimits::default(),
         breaker: BreakerSettings::default(),
         egress,
         state: Arc::new(MemoryState::new(StateQuota::default())),

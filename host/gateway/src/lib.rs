@@ -16,6 +16,7 @@ mod decide;
 mod fetch;
 mod gateway;
 mod memory;
+pub mod inventory;
 mod metrics;
 pub mod plugin;
 mod prepared;
@@ -38,5 +39,6 @@ pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{
-    CheckFinding, CheckReport, CheckVerdict, Health, Lookup, Source, SourceError, SourceErrorKind,
+    CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
+    SourceError, SourceErrorKind,
 };

@@ -15,8 +15,8 @@ use portreeve_runtime::{
 };
 
 use crate::{
-    CheckFinding, CheckReport, CheckVerdict, Evaluation, Evaluator, Health, Lookup, PolicyError,
-    Source, SourceError, SourceErrorKind,
+    CheckFinding, CheckReport, CheckVerdict, Evaluation, Evaluator, Health, InventoryError,
+    InventoryPage, Lookup, PolicyError, Source, SourceError, SourceErrorKind,
 };
 
 impl Source for Connector {
@@ -32,6 +32,24 @@ impl Source for Connector {
                 Ok(LookupOutcome::Ambiguous(_)) => Ok(Lookup::Ambiguous),
                 Err(error) => Err(source_error(&error)),
             }
+        }
+        .boxed()
+    }
+
+    fn has_inventory(&self) -> bool {
+        Connector::has_inventory(self)
+    }
+
+    fn next_page<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: u32,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<InventoryPage, InventoryError>> {
+        async move {
+            let page = Connector::next_page(self, cursor, limit, deadline).await;
+            page.map(inventory_page)
+                .map_err(|error| inventory_error(&error))
         }
         .boxed()
     }
@@ -73,6 +91,26 @@ impl Evaluator for Policy {
 
     fn health(&self) -> Health {
         health(&self.status())
+    }
+}
+
+fn inventory_page(page: portreeve_runtime::InventoryPage) -> InventoryPage {
+    InventoryPage {
+        upserts: page.upserts,
+        removals: page.removals,
+        cursor: page.cursor,
+        more: page.more,
+        total: page.total,
+        unusable: page.unusable,
+    }
+}
+
+fn inventory_error(error: &portreeve_runtime::InventoryError) -> InventoryError {
+    match error {
+        portreeve_runtime::InventoryError::CursorExpired => InventoryError::CursorExpired,
+        portreeve_runtime::InventoryError::Failed(error) => {
+            InventoryError::Failed(source_error(error))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_domain::{Device, Identifier};
 
@@ -15,6 +16,27 @@ pub trait Source: Send + Sync + fmt::Debug {
         identifiers: &'a [Identifier],
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Lookup, SourceError>>;
+
+    /// Whether everything it has can be read, page by page.
+    fn has_inventory(&self) -> bool {
+        false
+    }
+
+    /// Reads the page after `cursor`, the first of a full read without one.
+    /// `limit` devices are wished for. Ends by `deadline`.
+    fn next_page<'a>(
+        &'a self,
+        _cursor: Option<&'a str>,
+        _limit: u32,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<InventoryPage, InventoryError>> {
+        std::future::ready(Err(InventoryError::Failed(SourceError {
+            kind: SourceErrorKind::Misconfigured,
+            message: "the source has no inventory".to_owned(),
+            retry_after: None,
+        })))
+        .boxed()
+    }
 
     /// Talks to the source, past every cache, and says what works and what does
     /// not. Ends by `deadline`.
@@ -33,6 +55,35 @@ pub enum Lookup {
     Unknown,
     /// Several devices match.
     Ambiguous,
+}
+
+/// One page of everything a source has, or of what changed there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryPage {
+    /// Devices that are new or may have changed.
+    pub upserts: Vec<Device>,
+    /// The source's keys of devices that are gone.
+    pub removals: Vec<String>,
+    /// Where the next call goes on, opaque. Empty on the last page of a full
+    /// read: the source cannot tell changes.
+    pub cursor: String,
+    /// Whether more is waiting. When not, `cursor` is for the next time.
+    pub more: bool,
+    /// How many devices there are in all, as the source estimates.
+    pub total: Option<u64>,
+    /// Records that were left out because they are unusable.
+    pub unusable: u64,
+}
+
+/// A page that was not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InventoryError {
+    /// The cursor is no longer valid: start over without one.
+    #[error("the source no longer knows the cursor")]
+    CursorExpired,
+    /// Nothing was learnt.
+    #[error(transparent)]
+    Failed(#[from] SourceError),
 }
 
 /// The source could not be asked; nothing is known.

@@ -11,10 +11,10 @@ use crate::breaker::BreakerSettings;
 use crate::engine::Shared;
 use crate::error::{CallError, InstanceError};
 use crate::guarded::Guard;
-use crate::limits::Limits;
+use crate::limits::{Limits, PageLimits};
 use crate::load::{Plugin, Pre};
 use crate::plugin_log::PluginLog;
-use crate::since_v0_1::{Common, ConnectorData, ConnectorGuest, ConnectorStart};
+use crate::since_v0_1::{Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest};
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
 
@@ -25,6 +25,8 @@ pub struct ConnectorSettings {
     pub settings: serde_json::Value,
     /// How much it may use.
     pub limits: Limits,
+    /// How large and how late a page of its inventory may be.
+    pub pages: PageLimits,
     /// When it is left alone.
     pub breaker: BreakerSettings,
     /// Its only way out.
@@ -80,14 +82,18 @@ pub enum ReportVerdict {
 /// A configured instance of a connector. Cheap to clone.
 #[derive(Clone)]
 pub struct Connector {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     name: Arc<str>,
-    shared: Arc<Shared>,
-    start: ConnectorStart,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) start: ConnectorStart,
     guard: Guard<ConnectorData, ConnectorGuest>,
+    pub(crate) pages: PageLimits,
+    /// Of its own, with its own instance and breaker: a page that takes long,
+    /// or a plugin that breaks over one, does not hold up look-ups.
+    pub(crate) page_guard: Guard<ConnectorData, InventoryGuest>,
 }
 
 impl fmt::Debug for Connector {
@@ -111,7 +117,12 @@ impl Plugin {
         };
         let checked = self.schema().apply(settings.settings);
         let table = Arc::new(checked.map_err(InstanceError::Settings)?);
-        let ConnectorSettings { limits, egress, .. } = settings;
+        let ConnectorSettings {
+            limits,
+            pages,
+            egress,
+            ..
+        } = settings;
         let log = PluginLog::new(
             &self.descriptor().id,
             name,
@@ -131,6 +142,17 @@ impl Plugin {
                 egress,
                 state: settings.state,
             },
+            pages,
+            page_guard: Guard::new(
+                Limits {
+                    wall_clock: pages.wall_clock,
+                    handover: pages.bytes,
+                    concurrent_calls: 1,
+                    ..limits.clone()
+                },
+                settings.breaker,
+                Arc::clone(&log),
+            ),
             guard: Guard::new(limits, settings.breaker, log),
         });
         let checking = Arc::clone(&inner);

@@ -32,6 +32,7 @@ mod descriptor;
 mod engine;
 mod error;
 mod guarded;
+mod inventory;
 mod limits;
 mod load;
 mod plugin_log;
@@ -47,7 +48,8 @@ pub use connector::{Connector, ConnectorSettings, Finding, LookupOutcome, Report
 pub use descriptor::{CredentialSlot, Descriptor};
 pub use engine::{Runtime, RuntimeSettings};
 pub use error::{CallError, InstanceError, LoadError, RuntimeError, SettingsProblem};
-pub use limits::{Limits, LogLimits, Reuse};
+pub use inventory::{InventoryError, InventoryPage};
+pub use limits::{Limits, LogLimits, PageLimits, Reuse};
 pub use load::{Inspection, Plugin, PluginKind};
 pub use policy::{Evaluation, Policy, PolicySettings};
 pub use state::{MemoryState, StateEntry, StateError, StateKeys, StateQuota, StateStore};

@@ -27,6 +27,30 @@ pub struct Limits {
     pub reuse: Reuse,
 }
 
+/// The bounds of one page of a connector's inventory. What is not said here is
+/// as in [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimits {
+    /// Longest time of one page, waiting included. Longer than that of a
+    /// look-up: no client waits for a page, and a source may collect it from
+    /// several requests.
+    pub wall_clock: Duration,
+    /// Devices and removals in one page.
+    pub entries: usize,
+    /// Bytes of one page, and of each answer it is made from.
+    pub bytes: usize,
+}
+
+impl Default for PageLimits {
+    fn default() -> Self {
+        Self {
+            wall_clock: Duration::from_mins(2),
+            entries: 20_000,
+            bytes: 32 << 20,
+        }
+    }
+}
+
 /// What a plugin may log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLimits {

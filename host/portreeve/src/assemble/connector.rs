@@ -6,7 +6,8 @@ use portreeve_egress::{
     AssertionAlgorithm, CredentialKind, CredentialSettings, Egress, EgressSettings, HostGrant,
 };
 use portreeve_runtime::{
-    Connector, ConnectorSettings, Descriptor, MemoryState, PluginKind, Runtime, StateQuota,
+    Connector, ConnectorSettings, Descriptor, MemoryState, PageLimits, PluginKind, Runtime,
+    StateQuota,
 };
 
 use portreeve_store::Store;
@@ -38,6 +39,7 @@ pub(super) async fn load(
     let settings = ConnectorSettings {
         settings: config.settings.to_json(),
         limits: config.limits.to_limits(config.timeout),
+        pages: PageLimits::default(),
         breaker: config.limits.to_breaker(),
         egress,
         state: match store {

@@ -46,6 +46,24 @@ pub(crate) mod connector {
     });
 }
 
+/// What a connector exports that can read the whole fleet.
+pub(crate) mod inventory {
+    wasmtime::component::bindgen!({
+        inline: "
+            package portreeve:counted;
+            world counted {
+              export portreeve:connector/inventory@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        exports: { default: async },
+        with: {
+            "portreeve:device/types": super::connector::portreeve::device::types,
+            "portreeve:connector/types": super::connector::portreeve::connector::types,
+        },
+    });
+}
+
 /// World `portreeve:policy/policy`.
 pub(crate) mod policy {
     wasmtime::component::bindgen!({

@@ -102,6 +102,26 @@ impl fmt::Debug for ConnectorStart {
 
 impl Start<ConnectorData, ConnectorGuest> for ConnectorStart {
     fn store(&self, limits: &Limits) -> Store<ConnectorData> {
+        self.new_store(limits)
+    }
+
+    fn instantiate<'a>(
+        &'a self,
+        store: &'a mut Store<ConnectorData>,
+    ) -> BoxFuture<'a, wasmtime::Result<ConnectorGuest>> {
+        self.pre.connector.instantiate_async(store).boxed()
+    }
+
+    fn validate<'a>(
+        &'a self,
+        store: &'a mut Store<ConnectorData>,
+    ) -> BoxFuture<'a, wasmtime::Result<Vec<SettingsProblem>>> {
+        self.validate_offline(store)
+    }
+}
+
+impl ConnectorStart {
+    pub(super) fn new_store(&self, limits: &Limits) -> Store<ConnectorData> {
         let log = &self.common.log;
         // No folders, no environment, no arguments, nothing to read, no sockets.
         let wasi = WasiCtxBuilder::new()
@@ -123,28 +143,19 @@ impl Start<ConnectorData, ConnectorGuest> for ConnectorStart {
             http: WasiHttpCtx::new(),
             table,
         };
-        limited_store(self.pre.engine(), data, limits)
+        limited_store(self.pre.connector.engine(), data, limits)
     }
 
-    fn instantiate<'a>(
-        &'a self,
-        store: &'a mut Store<ConnectorData>,
-    ) -> BoxFuture<'a, wasmtime::Result<ConnectorGuest>> {
-        self.pre.instantiate_async(store).boxed()
-    }
-
-    fn validate<'a>(
+    pub(super) fn validate_offline<'a>(
         &'a self,
         store: &'a mut Store<ConnectorData>,
     ) -> BoxFuture<'a, wasmtime::Result<Vec<SettingsProblem>>> {
         // From now on every request is refused.
         store.data_mut().hooks.offline = true;
         let document = self.common.settings.document();
-        validate_settings(store, self.pre.instance_pre(), document).boxed()
+        validate_settings(store, self.pre.connector.instance_pre(), document).boxed()
     }
-}
 
-impl ConnectorStart {
     pub(crate) async fn find(
         &self,
         guard: &Guard<ConnectorData, ConnectorGuest>,
@@ -250,7 +261,7 @@ impl ConnectorStart {
         self.common.log.presentable(text, TEXT_BYTES)
     }
 
-    fn error(&self, error: types::Error) -> CallError {
+    pub(super) fn error(&self, error: types::Error) -> CallError {
         match error {
             types::Error::Misconfigured(text) => CallError::Misconfigured(self.text(&text)),
             types::Error::Unauthenticated(text) => CallError::Unauthenticated(self.text(&text)),

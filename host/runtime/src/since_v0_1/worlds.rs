@@ -6,6 +6,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use super::bindings::connector::portreeve as host;
+use super::bindings::inventory::exports::portreeve::connector::inventory;
 use super::bindings::{connector, policy};
 use super::common::Common;
 use super::connector::ConnectorData;
@@ -13,7 +14,12 @@ use super::policy::PolicyData;
 use crate::load::PluginKind;
 
 /// A connector whose imports are resolved and whose exports are checked.
-pub(crate) type ConnectorPre = connector::MdmConnectorPre<ConnectorData>;
+#[derive(Clone)]
+pub(crate) struct ConnectorPre {
+    pub(crate) connector: connector::MdmConnectorPre<ConnectorData>,
+    /// Where its inventory is, if it has one.
+    pub(crate) inventory: Option<inventory::GuestIndices>,
+}
 
 /// A policy whose imports are resolved and whose exports are checked.
 #[derive(Clone)]
@@ -44,6 +50,9 @@ const CONNECTOR_IMPORTS: &[&str] = &[
     "portreeve:device/types",
     "portreeve:connector/types",
 ];
+
+/// What a connector may export besides, to be read as a whole.
+const INVENTORY: &str = "portreeve:connector/inventory";
 
 /// WASI that every connector finds, though most of it leads nowhere: standard
 /// libraries import more than a program uses.
@@ -78,7 +87,17 @@ impl Worlds {
     }
 
     pub(crate) fn connector(&self, component: &Component) -> wasmtime::Result<ConnectorPre> {
-        ConnectorPre::new(self.connector.instantiate_pre(component)?)
+        let instance = self.connector.instantiate_pre(component)?;
+        let described = component.component_type();
+        let mut exports = described.exports(component.engine());
+        let has_inventory = exports.any(|(name, _)| is_of_track(name, INVENTORY));
+        // One of the name but of another shape is refused, as it is with what
+        // every connector has to export.
+        let inventory = has_inventory.then(|| inventory::GuestIndices::new(&instance));
+        Ok(ConnectorPre {
+            inventory: inventory.transpose()?,
+            connector: connector::MdmConnectorPre::new(instance)?,
+        })
     }
 
     pub(crate) fn policy(&self, component: &Component) -> wasmtime::Result<PolicyPre> {

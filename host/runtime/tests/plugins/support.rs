@@ -8,7 +8,7 @@ use portreeve_domain::{Device, Identifier, Value};
 use portreeve_egress::{CredentialKind, CredentialSettings, Egress, EgressSettings, Secret};
 use portreeve_runtime::{
     BreakerSettings, CallError, Connector, ConnectorSettings, InstanceError, Limits, LookupOutcome,
-    MemoryState, Plugin, Policy, PolicySettings, Runtime, RuntimeSettings,
+    MemoryState, PageLimits, Plugin, Policy, PolicySettings, Runtime, RuntimeSettings,
 };
 
 use crate::server::Server;
@@ -52,6 +52,7 @@ pub(crate) struct Setup {
     pub(crate) name: &'static str,
     pub(crate) settings: serde_json::Value,
     pub(crate) limits: Limits,
+    pub(crate) pages: PageLimits,
     pub(crate) breaker: BreakerSettings,
     pub(crate) egress: EgressSettings,
 }
@@ -76,6 +77,7 @@ impl Setup {
                 wall_clock: PATIENCE,
                 ..Limits::connector()
             },
+            pages: PageLimits::default(),
             breaker: BreakerSettings::default(),
             egress: EgressSettings::default(),
         }
@@ -115,6 +117,7 @@ impl Setup {
         let settings = ConnectorSettings {
             settings: self.settings,
             limits: self.limits,
+            pages: self.pages,
             breaker: self.breaker,
             egress: Egress::new(self.name, self.egress).unwrap(),
             state: Arc::new(MemoryState::default()),

@@ -321,4 +321,4 @@ pub(super) fn os_to_wit(os: &domain::OperatingSystem) -> wit::OperatingSystem {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,11 +1,11 @@
 use super::*;
 use crate::limits::LogLimits;
 
-fn log() -> PluginLog {
+pub(in crate::since_v0_1) fn log() -> PluginLog {
     PluginLog::new("p", "i", LogLimits::default(), None)
 }
 
-fn device() -> wit::Device {
+pub(in crate::since_v0_1) fn device() -> wit::Device {
     wit::Device {
         key: "k1".to_owned(),
         ids: vec![wit::DeviceId::Mac("00-50-56-A4-89-5A".to_owned())],
