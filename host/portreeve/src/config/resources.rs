@@ -19,6 +19,7 @@ pub(crate) struct CacheConfig {
     pub(crate) max_memory: Size,
     pub(crate) max_unknown: usize,
     pub(crate) max_verdicts: usize,
+    pub(crate) max_answers: Size,
 }
 
 impl CacheConfig {
@@ -29,6 +30,7 @@ impl CacheConfig {
             max_memory: section.or("max-memory", Size::of_bytes(defaults.max_bytes)),
             max_unknown: section.or("max-unknown", defaults.max_unknown),
             max_verdicts: section.or("max-verdicts", defaults.max_verdicts),
+            max_answers: section.or("max-answers", Size::of_bytes(defaults.max_attached_bytes)),
         };
         section.finish();
         read
@@ -41,6 +43,7 @@ impl CacheConfig {
             max_bytes: self.max_memory.bytes(),
             max_unknown: self.max_unknown,
             max_verdicts: self.max_verdicts,
+            max_attached_bytes: self.max_answers.bytes(),
         }
     }
 }
