@@ -30,7 +30,7 @@ pub(crate) struct SyncQuery {
 /// `GET /v1/admin/connectors`: all connectors and their inventories.
 pub(crate) async fn connectors(State(faces): State<Arc<Faces>>) -> Response {
     let status = faces.gateway.status();
-    let inventories = faces.administration.inventory.as_deref();
+    let inventories = faces.inventory.as_deref();
     let connectors: Vec<ConnectorView> = status
         .sources
         .into_iter()
@@ -109,7 +109,7 @@ pub(crate) async fn back_up(
         let detail = "a backup is made by `portreeve store backup` on the gateway's own machine";
         return Err(Problem::new(ProblemKind::NotAllowed, detail));
     }
-    let Some(store) = faces.administration.memory.store().cloned() else {
+    let Some(store) = faces.gateway.memory().store().cloned() else {
         let detail = "the gateway has no store; see `[store]` in its configuration";
         return Err(Problem::new(ProblemKind::NoSuchPath, detail));
     };
@@ -131,7 +131,6 @@ fn not_copied(error: &OfflineError) -> Problem {
 
 fn inventory<'a>(faces: &'a Faces, name: &str) -> Result<&'a Inventory, Problem> {
     faces
-        .administration
         .inventory
         .as_deref()
         .ok_or_else(|| refused(&RequestError::NoInventory(name.into())))

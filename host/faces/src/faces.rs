@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use portreeve_domain::Question;
+use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
 use tokio::sync::Semaphore;
@@ -12,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::clients::Clients;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::{Administration, BindError, ClientSettings, Limits};
+use crate::{BindError, ClientSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -28,7 +29,7 @@ pub(crate) struct Faces {
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
-    pub(crate) administration: Administration,
+    pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
@@ -39,7 +40,7 @@ impl Faces {
     pub(crate) fn new(
         clients: Vec<ClientSettings>,
         limits: Limits,
-        administration: Administration,
+        inventory: Option<Arc<Inventory>>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
@@ -49,7 +50,7 @@ impl Faces {
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,
-            administration,
+            inventory,
             batches: Arc::new(Semaphore::new(BATCHES)),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),

@@ -34,4 +34,4 @@ pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secr
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};
-pub use settings::{Administration, FaceSettings, Limits, ListenerSettings, TlsSettings};
+pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

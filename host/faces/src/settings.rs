@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_gateway::Memory;
 use portreeve_gateway::inventory::Inventory;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -21,17 +20,8 @@ pub struct FaceSettings {
     pub clients: Vec<ClientSettings>,
     /// Bounds on what clients can make the server do.
     pub limits: Limits,
-    /// What operators can look at and ask for.
-    pub administration: Administration,
-}
-
-/// What operators can look at and ask for.
-#[derive(Clone, Debug)]
-pub struct Administration {
-    /// The inventories of the sources, if any is read.
+    /// The inventories of the sources, for operators.
     pub inventory: Option<Arc<Inventory>>,
-    /// What is known about devices.
-    pub memory: Arc<Memory>,
 }
 
 /// One address to listen on. Port 0 picks a free one.

@@ -46,7 +46,9 @@ impl Gateway {
                 _ => {}
             }
         }
-        let prepared = used?.attached()?;
+        let used = used?;
+        let attached = used.attached();
+        let prepared = attached.as_ref()?;
         if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
             return None;
         }
@@ -57,7 +59,7 @@ impl Gateway {
         }
         self.metrics.count_hit(prepared.verdict());
         Some(Hit {
-            prepared,
+            prepared: Arc::clone(prepared),
             text,
             at: now,
             fetched_at,
@@ -156,6 +158,7 @@ impl Gateway {
 
     fn picture(&self, sightings: &[Sighting]) -> Picture {
         Picture::of(
+            self.memory.devices(),
             self.fetchers
                 .iter()
                 .map(|fetcher| fetcher.name())
@@ -180,7 +183,7 @@ impl Gateway {
             sighted.note(source, sighting.number());
         }
         let asked = question.asked();
-        let present = record.attached();
+        let present = record.attached().as_ref().map(Arc::clone);
         let prepared = match present {
             // Another face has left its rendering there.
             Some(present)

@@ -76,16 +76,16 @@ impl Chain {
     pub(crate) fn remembered(
         &self,
         subject: &Subject,
-        record: Option<Provenance>,
+        provenance: Option<Provenance>,
     ) -> Option<Decided> {
-        self.verdicts.get(self.id, subject, record)
+        self.verdicts.get(self.id, subject, provenance)
     }
 
     /// Runs the policies and remembers what came out.
     pub(crate) async fn decide(
         &self,
         subject: &Arc<Subject>,
-        record: Option<Provenance>,
+        provenance: Option<Provenance>,
     ) -> Decided {
         let mut run = Run::default();
         let (decision, policy) = self.run(subject, &mut run).await;
@@ -105,7 +105,7 @@ impl Chain {
         if !valid_for.is_zero() {
             let value = decided.clone();
             self.verdicts
-                .insert(self.id, subject, record, &run.facts, Some(valid_for), value);
+                .insert(self.id, subject, provenance, &run.facts, Some(valid_for), value);
         }
         decided
     }

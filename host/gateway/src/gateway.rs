@@ -151,6 +151,11 @@ impl Gateway {
         Some(fetcher.check(deadline).await)
     }
 
+    /// What is known about devices.
+    pub const fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
     /// Whether the parts are in order.
     pub fn status(&self) -> Status {
         let sources = self.fetchers.iter().map(|fetcher| PartStatus {

@@ -253,6 +253,14 @@ pub(crate) struct Place {
     pub(crate) prepared: Arc<Prepared>,
 }
 
+impl std::ops::Deref for Answered {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
 impl Answered {
     /// Whether the next such question would be answered by a rendering of this
     /// one: [`Gateway::keep`](crate::Gateway::keep) takes it.

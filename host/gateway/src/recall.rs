@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use portreeve_domain::{Absence, Finding, SourceOutcome, SourceReport};
 
-use crate::Record;
+use crate::{DeviceCache, Record};
 use crate::conflict::contradict;
 use crate::prepared::Sighted;
 
@@ -88,6 +88,7 @@ impl Picture {
     /// INVARIANT: "unknown" needs every source's word. One that failed or was
     /// not asked makes it "sources unavailable".
     pub(crate) fn of<'a>(
+        devices: &DeviceCache,
         sightings: impl Iterator<Item = (&'a Arc<str>, &'a Sighting)> + Clone,
     ) -> Self {
         let mut used: Option<Record> = None;
@@ -99,7 +100,7 @@ impl Picture {
                     used = Some(record.clone());
                 }
                 (Sighting::Found { record, .. }, Some(first)) => {
-                    ambiguous |= contradict(&first.device(), &record.device());
+                    ambiguous |= contradict(&devices.device(first), &devices.device(record));
                 }
                 (Sighting::Ambiguous, None) => ambiguous = true,
                 (Sighting::Failed { .. } | Sighting::Absent, _) => everyone_answered = false,
@@ -111,7 +112,7 @@ impl Picture {
             .collect();
         let finding = match &used {
             _ if ambiguous => Finding::Absent(Absence::Ambiguous),
-            Some(record) => Finding::Device(Arc::new(record.device())),
+            Some(record) => Finding::Device(Arc::new(devices.device(record))),
             None if everyone_answered => Finding::Absent(Absence::UnknownDevice),
             None => Finding::Absent(Absence::SourcesUnavailable),
         };

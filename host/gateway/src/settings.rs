@@ -26,6 +26,8 @@ pub struct SourceSettings {
 pub struct PolicySettings {
     /// Name of the policy instance.
     pub name: Arc<str>,
+    /// Tells its code and settings from all others, for the decision log.
+    pub digest: Arc<str>,
     /// How to ask it.
     pub evaluator: Arc<dyn Evaluator>,
     /// What its failure means.

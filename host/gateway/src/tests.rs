@@ -156,6 +156,8 @@ fn stand(
     on_error: OnError,
 ) -> Stand {
     let policy = Arc::new(policy);
+    let names = (0..sources.len()).map(|index| format!("source-{index}").into());
+    let names = names.collect();
     let sources = sources
         .iter()
         .enumerate()
@@ -169,11 +171,13 @@ fn stand(
         sources: sources.collect(),
         chain: vec![PolicySettings {
             name: "by-compliance".into(),
+            digest: "0".into(),
             evaluator: Arc::clone(&policy) as Arc<dyn Evaluator>,
             on_error,
         }],
         lists: Lists::default(),
-        cache: CacheSettings::default(),
+        memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
+        max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         retry_after: Duration::from_secs(30),
         max_flights: 16,

@@ -122,7 +122,7 @@ impl Server {
         let faces = Faces::new(
             settings.clients,
             settings.limits,
-            settings.administration,
+            settings.inventory,
             gateway,
             registry,
         )?;

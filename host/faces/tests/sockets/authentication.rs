@@ -210,6 +210,7 @@ async fn plain_http_stays_on_this_machine() {
         }],
         clients: Vec::new(),
         limits: Limits::default(),
+        inventory: None,
     };
     let error = bind(settings).await.unwrap_err();
     assert!(
@@ -220,6 +221,7 @@ async fn plain_http_stays_on_this_machine() {
         listeners: Vec::new(),
         clients: Vec::new(),
         limits: Limits::default(),
+        inventory: None,
     };
     assert!(matches!(
         bind(nowhere).await.unwrap_err(),

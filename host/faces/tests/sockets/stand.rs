@@ -18,7 +18,7 @@ use portreeve_faces::{
     Server, TlsSettings,
 };
 use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, Lookup, OnError,
+    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, Lookup, Memory, OnError,
     PolicyError, PolicySettings, Source, SourceError, SourceErrorKind, SourceSettings,
 };
 use prometheus::Registry;
@@ -153,6 +153,7 @@ fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
     };
     let policy = PolicySettings {
         name: "baseline".into(),
+        digest: "0".into(),
         evaluator: Arc::clone(policy) as Arc<dyn Evaluator>,
         on_error: OnError::Deny,
     };
@@ -160,17 +161,23 @@ fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
         sources: vec![source],
         chain: vec![policy],
         lists: Lists::default(),
-        cache: CacheSettings {
-            max_devices: 1_000,
-            max_bytes: 1 << 20,
-            max_unknown: 1_000,
-            max_verdicts: 1_000,
-        },
+        memory: memory(),
+        max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
     Gateway::new(settings, registry).unwrap()
+}
+
+fn memory() -> Arc<Memory> {
+    let settings = CacheSettings {
+        max_devices: 1_000,
+        max_bytes: 1 << 20,
+        max_unknown: 1_000,
+        ..CacheSettings::default()
+    };
+    Arc::new(Memory::volatile(settings, vec!["contoso".into()]))
 }
 
 pub(crate) fn client(
@@ -247,6 +254,7 @@ impl Stand {
             ],
             clients: clients(),
             limits,
+            inventory: None,
         };
         let registry = Registry::new();
         let policy = Arc::new(Policy::default());

@@ -10,7 +10,8 @@ mod picture;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use portreeve_cache::{CacheSettings, SourceId, Words};
+use portreeve_cache::packed::Words;
+use portreeve_cache::{CacheSettings, SourceId};
 use portreeve_domain::{Device, Identifier, Timestamp};
 use portreeve_store::{DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings};
 
@@ -64,7 +65,7 @@ impl Memory {
     /// Memory that a restart empties.
     pub fn volatile(settings: CacheSettings, sources: Vec<Arc<str>>) -> Self {
         Self {
-            devices: DeviceCache::new(settings, Arc::default()),
+            devices: DeviceCache::new(settings),
             spoken: sources.iter().map(|_| Spoken::default()).collect(),
             sources,
             kept: None,
@@ -79,7 +80,7 @@ impl Memory {
         store: Arc<Store>,
     ) -> Result<(Self, Writer, Restored), StoreError> {
         let words = Arc::new(Words::restore(store.words()?));
-        let devices = DeviceCache::new(settings, Arc::clone(&words));
+        let devices = DeviceCache::with_words(settings, Arc::clone(&words));
         let restored = load(&store, &sources, &devices)?;
         let vocabulary: Arc<dyn Dictionary> = Arc::new(Vocabulary(words));
         let started = Writer::start(
@@ -124,7 +125,7 @@ impl Memory {
         if let Some(spoken) = self.spoken.get(usize::from(source.0)) {
             spoken.note(&device);
             if let Some(before) = self.devices.get(source, &device.key) {
-                spoken.fill(&mut device, before.device());
+                spoken.fill(&mut device, self.devices.device(&before));
             }
         }
         let record = self.devices.insert(source, &device, at);

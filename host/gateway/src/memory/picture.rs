@@ -64,7 +64,7 @@ impl SourcePicture {
         let mut old = Vec::new();
         self.memory.devices.for_each(self.source, |record| {
             if record.fetched_at() < started_at {
-                old.push(record.key().into_owned());
+                old.push(record.key());
             }
         });
         let mut gone = 0;

@@ -1,11 +1,14 @@
 //! Listeners and clients in the faces' words.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use portreeve_faces::{
-    Administration, ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
+    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
     TlsSettings,
 };
+
+use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{BasicConfig, CertificateMatch, ClientConfig, SecretSetting, ServerConfig};
 
@@ -14,7 +17,7 @@ pub(crate) fn face_settings(
     server: ServerConfig,
     clients: &[ClientConfig],
     control: Option<PathBuf>,
-    administration: Administration,
+    inventory: Arc<Inventory>,
 ) -> FaceSettings {
     let limits = Limits {
         max_connections: server.max_connections,
@@ -46,7 +49,7 @@ pub(crate) fn face_settings(
             .collect(),
         clients: clients.iter().map(client).collect(),
         limits,
-        administration,
+        inventory: Some(inventory),
     }
 }
 

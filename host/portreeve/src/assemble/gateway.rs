@@ -26,9 +26,10 @@ pub(crate) fn gateway_settings(
         timeout: config.timeout.0,
     });
     let chain = config.policies.0.iter().zip(parts.policies);
-    let chain = chain.map(|(config, policy)| PolicySettings {
+    let chain = chain.map(|(config, loaded)| PolicySettings {
         name: config.name.value.as_str().into(),
-        evaluator: Arc::new(policy),
+        digest: loaded.digest.into(),
+        evaluator: Arc::new(loaded.policy),
         on_error: match config.on_error {
             OnError::Deny => portreeve_gateway::OnError::Deny,
             OnError::Abstain => portreeve_gateway::OnError::Abstain,

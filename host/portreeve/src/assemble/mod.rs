@@ -11,7 +11,7 @@ mod state;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use portreeve_runtime::{Connector, Policy, Runtime};
+use portreeve_runtime::{Connector, Runtime};
 use portreeve_store::Store;
 
 use crate::config::{Config, Problem, Problems};
@@ -20,6 +20,7 @@ pub(crate) use faces::face_settings;
 pub(crate) use gateway::{gateway_settings, inventory_sources};
 pub(crate) use memory::{KeptMemory, inventory_settings, memory, store};
 pub(crate) use plugin::load_advice;
+pub(crate) use policy::LoadedPolicy;
 
 /// The plugins that the configuration names, loaded, with settings that fit.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Parts {
     /// In the operator's order.
     pub(crate) connectors: Vec<Arc<Connector>>,
     /// In the order of the chain.
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: Vec<LoadedPolicy>,
     /// What the operator should know, though it is no error.
     pub(crate) warnings: Vec<Problem>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use portreeve_faces::{Administration, BindError, Server};
+use portreeve_faces::{BindError, Server};
 use portreeve_gateway::Gateway;
 use portreeve_gateway::inventory::Inventory;
 use prometheus::Registry;
@@ -100,17 +100,13 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let settings = assemble::gateway_settings(&config, parts, &kept.memory);
     let gateway = Gateway::new(settings, &registry)?;
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
-    let administration = Administration {
-        inventory: Some(Arc::clone(&inventory)),
-        memory: Arc::clone(&kept.memory),
-    };
     let shutdown_timeout = config.server.shutdown_timeout.0;
     let tls = config.server.tls.is_some().then_some("https");
     let plain = config.server.plain.is_some().then_some("http");
     let control = super::control::socket(&config);
     let config = Arc::into_inner(config).context("the configuration is still in use")?;
     let faces =
-        assemble::face_settings(config.server, &config.clients.0, control, administration);
+        assemble::face_settings(config.server, &config.clients.0, control, Arc::clone(&inventory));
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
