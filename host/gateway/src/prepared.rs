@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_cache::Weighed;
+use portreeve_cache::{ChainId, Weighed};
 use portreeve_domain::{Answer, Asked, Decision, Fact, FactsRead, Timestamp, Verdict};
 
 use crate::rules::Rules;
@@ -119,7 +119,7 @@ impl Basis {
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub(crate) sighted: Sighted,
-    pub(crate) chain: u16,
+    pub(crate) chain: ChainId,
     /// The lists it rests on, if it does.
     pub(crate) lists: Option<u64>,
     /// Digest of the connection and of the identifiers, if it rests on them.
@@ -142,7 +142,7 @@ impl Prepared {
     ) -> Self {
         Self {
             sighted,
-            chain: rules.chain.id().0,
+            chain: rules.chain.id(),
             lists: basis.lists.then_some(rules.lists_number),
             asked,
             basis,
@@ -163,13 +163,13 @@ impl Prepared {
         hasher: &RandomState,
     ) -> bool {
         self.sighted == *sighted
-            && self.chain == rules.chain.id().0
+            && self.chain == rules.chain.id()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
             && now.since(self.decided_at).max(self.decided_at.since(now)) < self.valid_for
             && self.asked == digest(self.basis, asked, hasher)
     }
 
-    pub(crate) const fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         self.decision.verdict
     }
 
