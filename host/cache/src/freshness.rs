@@ -32,8 +32,8 @@ pub enum Freshness {
 
 impl FreshnessRules {
     /// What the record's age at `now` means.
-    pub fn of(&self, record: &Record, now: Timestamp) -> Freshness {
-        self.judge(record.device().compliance.state, record.fetched_at(), now)
+    pub fn of<P>(&self, record: &Record<P>, now: Timestamp) -> Freshness {
+        self.judge(record.compliance_state(), record.fetched_at(), now)
     }
 
     /// Whether "unknown", said at `fetched_at`, may be repeated at `now`.

@@ -18,12 +18,16 @@ mod device;
 mod flights;
 mod freshness;
 mod index;
+pub mod packed;
 mod ring;
+mod seats;
 mod verdict;
 
 use std::time::Duration;
 
-pub use device::{DeviceCache, DeviceStatistics, Record, Remembered, SourceId};
+pub use device::{
+    DeviceCache, DeviceStatistics, Provenance, Record, Records, Remembered, SourceId, Weighed,
+};
 pub use flights::{Boarding, Flights, FlightsFull, Lost, Pilot, Seat};
 pub use freshness::{Freshness, FreshnessRules};
 pub use verdict::{ChainId, VerdictCache, VerdictStatistics};
@@ -35,6 +39,8 @@ pub struct CacheSettings {
     pub max_devices: usize,
     /// Estimated bytes of all device records with their index entries.
     pub max_bytes: usize,
+    /// Bytes of what callers keep beside device records.
+    pub max_attached_bytes: usize,
     /// Identifiers remembered as unknown to a source.
     pub max_unknown: usize,
     /// Decisions remembered.
@@ -46,6 +52,7 @@ impl Default for CacheSettings {
         Self {
             max_devices: 1_000_000,
             max_bytes: 2 << 30,
+            max_attached_bytes: 256 << 20,
             max_unknown: 100_000,
             max_verdicts: 1_000_000,
         }

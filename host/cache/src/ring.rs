@@ -2,61 +2,44 @@
 //! recently used" whose hit costs one flag.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::{Guard, RefCnt};
+
+use crate::seats::Seats;
 
 /// So many entries may be spared in one search; the next one must leave even
 /// if it was used. Keeps an eviction from walking a whole cache.
 const MOST_SPARED: usize = 64;
 
-/// An entry that has a place in a [`Ring`].
-pub(crate) trait Seated {
-    fn place(&self) -> &Place;
+/// An entry that has a place in a [`Ring`]. Clones are the same entry.
+pub(crate) trait Seated: Clone {
+    /// Where it sits.
+    fn number(&self) -> usize;
+
+    /// What it costs. Never changes.
+    fn weight(&self) -> usize;
+
+    /// Whether it was used since this was asked last.
+    fn take_use(&self) -> bool;
 }
 
-/// Where an entry sits and what it costs.
+/// All entries of one cache. Readers may look at its seats.
 #[derive(Debug)]
-pub(crate) struct Place {
-    number: usize,
-    weight: usize,
-    used: AtomicBool,
-}
-
-impl Place {
-    pub(crate) const fn new(number: usize, weight: usize) -> Self {
-        Self {
-            number,
-            weight,
-            used: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) const fn number(&self) -> usize {
-        self.number
-    }
-
-    /// Notes a use. Writes only the first time, so that readers of one entry
-    /// do not take its cache line from each other.
-    pub(crate) fn note_use(&self) {
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// All entries of one cache.
-#[derive(Debug)]
-pub(crate) struct Ring<T> {
-    seats: Vec<Option<Arc<T>>>,
+pub(crate) struct Ring<E: RefCnt> {
+    seats: Arc<Seats<E>>,
+    /// Seats that were ever taken.
+    taken: usize,
     free: Vec<usize>,
     hand: usize,
     entries: usize,
     weight: usize,
 }
 
-impl<T: Seated> Ring<T> {
-    pub(crate) const fn new() -> Self {
+impl<E: Seated + RefCnt> Ring<E> {
+    pub(crate) const fn new(seats: Arc<Seats<E>>) -> Self {
         Self {
-            seats: Vec::new(),
+            seats,
+            taken: 0,
             free: Vec::new(),
             hand: 0,
             entries: 0,
@@ -72,81 +55,119 @@ impl<T: Seated> Ring<T> {
         self.weight
     }
 
-    /// A number for an entry that is about to be seated.
-    pub(crate) fn reserve(&mut self) -> usize {
-        self.free.pop().unwrap_or_else(|| {
-            self.seats.push(None);
-            self.seats.len() - 1
+    /// A number for an entry that is about to be seated, `None` if all seats
+    /// are taken.
+    pub(crate) fn reserve(&mut self) -> Option<usize> {
+        self.free.pop().or_else(|| {
+            let number = self.taken;
+            (number < self.seats.most()).then(|| {
+                self.taken += 1;
+                number
+            })
         })
     }
 
-    /// Seats an entry at its number, in place of the one there.
-    pub(crate) fn seat(&mut self, entry: Arc<T>) {
-        let Place { number, weight, .. } = *entry.place();
-        if let Some(seat) = self.seats.get_mut(number) {
-            self.entries += 1;
-            self.weight += weight;
-            if let Some(previous) = seat.replace(entry) {
-                self.entries -= 1;
-                self.weight -= previous.place().weight;
-            }
+    /// Seats an entry at its number and gives back the one that was there.
+    pub(crate) fn seat(&mut self, entry: E) -> Option<E> {
+        let number = entry.number();
+        self.entries += 1;
+        self.weight += entry.weight();
+        let previous = self.seats.set(number, Some(entry));
+        if let Some(previous) = &previous {
+            self.entries -= 1;
+            self.weight -= previous.weight();
         }
+        previous
     }
 
     /// Takes an entry out; its number becomes free.
-    pub(crate) fn unseat(&mut self, entry: &T) {
-        let number = entry.place().number;
-        if let Some(previous) = self.seats.get_mut(number).and_then(Option::take) {
+    pub(crate) fn unseat(&mut self, entry: &E) {
+        let number = entry.number();
+        if let Some(previous) = self.seats.set(number, None) {
             self.entries -= 1;
-            self.weight -= previous.place().weight;
+            self.weight -= previous.weight();
             self.free.push(number);
         }
     }
 
     /// The entry that should leave, never the one at `kept`.
-    pub(crate) fn victim(&mut self, kept: usize) -> Option<Arc<T>> {
+    pub(crate) fn victim(&mut self, kept: usize) -> Option<E> {
         let mut spared = 0;
         // Twice round: the first round may spare every entry.
-        for _ in 0..self.seats.len() * 2 {
+        for _ in 0..self.taken * 2 {
             let number = self.hand;
-            self.hand = (number + 1) % self.seats.len();
-            let Some(Some(entry)) = self.seats.get(number) else {
+            self.hand = (number + 1) % self.taken;
+            let entry = self.at(number);
+            let Some(seated) = entry.as_ref().filter(|_| number != kept) else {
                 continue;
             };
-            if number == kept {
-                continue;
-            }
-            if spared < MOST_SPARED && entry.place().used.swap(false, Ordering::Relaxed) {
+            if spared < MOST_SPARED && seated.take_use() {
                 spared += 1;
                 continue;
             }
-            return Some(Arc::clone(entry));
+            return Guard::into_inner(entry);
         }
         None
     }
 
-    /// The entries at `count` numbers from `first` on, `None` past the end.
-    pub(crate) fn part(&self, first: usize, count: usize) -> Option<&[Option<Arc<T>>]> {
-        let rest = self.seats.get(first..).filter(|rest| !rest.is_empty())?;
-        rest.get(..count.min(rest.len()))
+    /// The entry that sits there.
+    pub(crate) fn at(&self, number: usize) -> Guard<Option<E>> {
+        self.seats.get(number)
+    }
+
+    /// Seats that are taken or were.
+    pub(crate) const fn taken(&self) -> usize {
+        self.taken
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
-    impl Seated for Place {
-        fn place(&self) -> &Place {
-            self
+    struct Entry {
+        number: usize,
+        weight: usize,
+        used: AtomicBool,
+    }
+
+    fn entry(number: usize, weight: usize) -> Arc<Entry> {
+        Arc::new(Entry {
+            number,
+            weight,
+            used: AtomicBool::new(false),
+        })
+    }
+
+    fn note_use(ring: &Ring<Arc<Entry>>, number: usize) {
+        ring.at(number)
+            .as_ref()
+            .unwrap()
+            .used
+            .store(true, Ordering::Relaxed);
+    }
+
+    impl Seated for Arc<Entry> {
+        fn number(&self) -> usize {
+            self.number
+        }
+
+        fn weight(&self) -> usize {
+            self.weight
+        }
+
+        fn take_use(&self) -> bool {
+            self.used.swap(false, Ordering::Relaxed)
         }
     }
 
-    fn ring(count: usize) -> Ring<Place> {
-        let mut ring = Ring::new();
+    fn ring(count: usize) -> Ring<Arc<Entry>> {
+        let mut ring = Ring::new(Arc::new(Seats::new(count)));
         for _ in 0..count {
-            let number = ring.reserve();
-            ring.seat(Arc::new(Place::new(number, 10)));
+            let number = ring.reserve().unwrap();
+            ring.seat(entry(number, 10));
         }
         ring
     }
@@ -155,7 +176,7 @@ mod tests {
     fn what_was_used_is_spared_once() {
         let mut ring = ring(4);
         for number in [0, 2] {
-            ring.seats[number].as_ref().unwrap().note_use();
+            note_use(&ring, number);
         }
         let mut order = Vec::new();
         while let Some(victim) = ring.victim(usize::MAX) {
@@ -170,19 +191,20 @@ mod tests {
     fn the_kept_one_stays_and_numbers_are_reused() {
         let mut ring = ring(1);
         assert!(ring.victim(0).is_none());
-        let only = Arc::clone(ring.seats[0].as_ref().unwrap());
+        let only = Guard::into_inner(ring.at(0)).unwrap();
         ring.unseat(&only);
-        assert_eq!(ring.reserve(), 0);
-        ring.seat(Arc::new(Place::new(0, 3)));
-        ring.seat(Arc::new(Place::new(0, 5)));
+        assert!(ring.at(0).is_none());
+        assert_eq!(ring.reserve(), Some(0));
+        assert!(ring.seat(entry(0, 3)).is_none());
+        assert_eq!(ring.seat(entry(0, 5)).unwrap().weight, 3);
         assert_eq!((ring.entries(), ring.weight()), (1, 5));
     }
 
     #[test]
     fn a_search_is_short_even_if_everything_was_used() {
         let mut ring = ring(1_000);
-        for seat in &ring.seats {
-            seat.as_ref().unwrap().note_use();
+        for number in 0..ring.taken() {
+            note_use(&ring, number);
         }
         assert_eq!(ring.victim(usize::MAX).unwrap().number(), MOST_SPARED);
     }

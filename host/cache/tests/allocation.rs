@@ -63,22 +63,21 @@ fn a_hit_allocates_nothing() {
     .collect();
     let source = SourceId(0);
     let now = Timestamp::from_millis(1_000_000);
-    let devices = DeviceCache::new(CacheSettings::default());
+    let devices: DeviceCache = DeviceCache::new(CacheSettings::default());
     let verdicts = VerdictCache::new(100, Duration::from_mins(1));
-    let record = devices.insert(
-        source,
-        Device {
-            key: "a".to_owned(),
-            ids: ids.clone(),
-            ..Device::default()
-        },
-        now,
-    );
-    let mut subject = Subject {
+    let device = Arc::new(Device {
+        key: "a".to_owned(),
+        ids: ids.clone(),
+        ..Device::default()
+    });
+    let record = devices.insert(source, &device, now);
+    assert!(devices.attach(&record, Arc::default()));
+    let provenance = Some(record.provenance());
+    let subject = Subject {
         now,
         connection: Arc::default(),
-        requested: ids.into(),
-        finding: Finding::Device(Arc::clone(record.device())),
+        requested: ids.clone().into(),
+        finding: Finding::Device(Arc::clone(&device)),
         sources: Vec::new(),
         lists: Arc::new(Lists::default()),
     };
@@ -96,24 +95,29 @@ fn a_hit_allocates_nothing() {
         facts.note(fact);
     }
     let value = Arc::new(Verdict::Permit);
-    verdicts.insert(ChainId(1), &subject, Some(&record), &facts, None, value);
+    verdicts.insert(ChainId(1), &subject, provenance, &facts, None, value);
     let rules = FreshnessRules {
         ttl: Duration::from_mins(1),
         max_stale_compliant: Duration::from_mins(1),
         max_stale_other: Duration::from_mins(1),
         negative_ttl: Duration::from_mins(1),
     };
-    let mut ask = || {
+    let ask = || {
         let Remembered::Found(record) = devices.find(source, &subject.requested) else {
             panic!("the record is there");
         };
         black_box(rules.of(&record, subject.now));
-        subject.finding = Finding::Device(Arc::clone(record.device()));
-        let verdict = verdicts.get(ChainId(1), &subject, Some(&record));
+        assert!(
+            ids.iter()
+                .all(|id| record.carries(id) && !record.contradicts(id))
+        );
+        assert!(record.attached().is_some());
+        let provenance = Some(record.provenance());
+        let verdict = verdicts.get(ChainId(1), &subject, provenance);
         assert_eq!(verdict.as_deref(), Some(&Verdict::Permit));
     };
     // A thread's first look-up registers it with the index.
     ask();
-    assert_eq!(allocations(&mut ask), 0);
+    assert_eq!(allocations(ask), 0);
     assert!(allocations(|| drop(black_box(Box::new(1)))) > 0);
 }

@@ -1,39 +1,43 @@
-//! Where things stand in the index.
+//! Where things stand in the indexes.
 
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 
-use portreeve_domain::Identifier;
+use portreeve_domain::MacAddress;
 
 use super::SourceId;
-use crate::index::Address;
+use crate::index::{Digest, LARGEST_TAG};
+use crate::packed::PackedId;
 
-/// Turns names into addresses, keyed by numbers that are new in each process:
-/// nobody who names devices can make them collide.
-#[derive(Debug, Default)]
-pub(super) struct Addresses {
-    position: RandomState,
-    check: RandomState,
+/// An interface address within one source, exact: an entry at this tag belongs
+/// to this address and no other.
+///
+/// `None` for two addresses of the last possible source, which are not found.
+pub(super) fn mac_tag(source: SourceId, mac: MacAddress) -> Option<NonZeroU64> {
+    let exact = mac.octets().iter().fold(u64::from(source.0), |sum, octet| {
+        sum << 8 | u64::from(*octet)
+    });
+    // The first address of the first source is all zeroes.
+    let tag = exact.checked_add(1).filter(|tag| *tag <= LARGEST_TAG);
+    tag.and_then(NonZeroU64::new)
 }
 
-impl Addresses {
-    /// An identifier within one source. Interface addresses are exact, all
-    /// others 128 bits of two keyed hashes.
-    pub(super) fn identifier(&self, source: SourceId, identifier: &Identifier) -> Address {
-        if let Identifier::Mac(mac) = identifier {
-            let exact = mac.octets().iter().fold(u64::from(source.0), |sum, octet| {
-                sum << 8 | u64::from(*octet)
-            });
-            return Address::new(self.position.hash_one(exact), exact);
-        }
-        self.hashed(&(source, identifier))
+/// Turns other names into digests, keyed by numbers that are new in each
+/// process: nobody who names devices can make them collide. What is found is
+/// compared all the same.
+#[derive(Debug, Default)]
+pub(super) struct Digests {
+    names: RandomState,
+    checks: RandomState,
+}
+
+impl Digests {
+    pub(super) fn name(&self, source: SourceId, name: PackedId<'_>) -> Digest {
+        Digest(self.names.hash_one((source, name)))
     }
 
-    /// A source's own key for a device.
-    pub(super) fn key(&self, source: SourceId, key: &str) -> Address {
-        self.hashed(&("key", source, key))
-    }
-
-    fn hashed(&self, name: &impl std::hash::Hash) -> Address {
-        Address::new(self.position.hash_one(name), self.check.hash_one(name))
+    /// Another digest of the name, for where it cannot be compared.
+    pub(super) fn check(&self, source: SourceId, name: PackedId<'_>) -> u64 {
+        self.checks.hash_one((source, name))
     }
 }

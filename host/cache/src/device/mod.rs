@@ -1,74 +1,71 @@
 //! Device records, found by any of their identifiers.
 
 mod address;
+mod attach;
+mod find;
 mod record;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod unknown;
 
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use arc_swap::Guard;
 use parking_lot::Mutex;
 use portreeve_domain::{Device, Identifier, Timestamp};
 
-pub use self::record::{Record, SourceId};
+pub use self::attach::Weighed;
+pub use self::find::Remembered;
+pub use self::record::{Provenance, Record, SourceId};
+pub use self::sweep::Records;
 
-use self::address::Addresses;
-use self::unknown::Unknowns;
+use self::address::{Digests, mac_tag};
+use self::attach::Attachments;
+use self::record::{Stored, identity};
+use self::unknown::{UnknownName, Unknowns};
 use crate::CacheSettings;
 use crate::counter::Counter;
-use crate::index::{Address, Index, IndexWriter};
-use crate::ring::{Place, Ring, Seated};
+use crate::index::{Digest, Index, IndexWriter, LARGEST_NUMBER, Numbers, NumbersWriter, Positions};
+use crate::packed::{self, EncodedId, Names, PackedError, PackedId, Words};
+use crate::ring::Ring;
+use crate::seats::Seats;
 
 /// What every source said about devices: one for the whole gateway.
 ///
 /// The last answer wins: an identifier belongs to the record that was inserted
-/// last with it.
+/// last with it. `P` is what the caller keeps beside a record
+/// ([`DeviceCache::attach`]).
 #[derive(Debug)]
-pub struct DeviceCache {
+pub struct DeviceCache<P = ()> {
     settings: CacheSettings,
-    addresses: Addresses,
-    index: Index<Record>,
+    words: Arc<Words>,
+    digests: Digests,
+    /// All records. The rest says where they sit.
+    seats: Arc<Seats<Stored<P>>>,
+    /// By interface addresses, the names most asked for: exact and at once.
+    macs: Index<Stored<P>>,
+    /// By keys and all other names: what is found is compared.
+    names: Numbers,
     unknown: Unknowns,
-    writer: Mutex<Writer>,
+    writer: Mutex<Writer<P>>,
     hits: Counter,
     misses: Counter,
     evictions: AtomicU64,
     // Copies of the writer's figures, for whoever must not wait for it.
     devices: AtomicUsize,
     bytes: AtomicUsize,
+    attached_bytes: AtomicUsize,
+    taken: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct Writer {
-    index: IndexWriter,
-    ring: Ring<Record>,
-}
-
-/// What is remembered of an endpoint at one source. How old it may be is for
-/// [`FreshnessRules`](crate::FreshnessRules) to say.
-#[derive(Clone, Debug)]
-pub enum Remembered {
-    /// The source's record.
-    Found(Arc<Record>),
-    /// The source does not know the endpoint.
-    Unknown {
-        /// When it said so.
-        fetched_at: Timestamp,
-    },
-    /// Equally trustworthy identifiers belong to different records.
-    Ambiguous,
-    /// Nothing.
-    Absent,
-}
-
-/// A record that an identifier belongs to.
-struct Hit {
-    rank: u8,
-    identity: u64,
-    record: Guard<Option<Arc<Record>>>,
+struct Writer<P> {
+    macs: IndexWriter,
+    names: NumbersWriter,
+    ring: Ring<Stored<P>>,
+    attachments: Attachments,
 }
 
 /// Figures for metrics; they may lag behind each other.
@@ -76,7 +73,7 @@ struct Hit {
 pub struct DeviceStatistics {
     /// Records kept.
     pub devices: usize,
-    /// Estimated bytes of them, index entries included.
+    /// Estimated bytes of them, index entries included, attachments not.
     pub bytes: usize,
     /// Identifiers remembered as unknown.
     pub unknown: usize,
@@ -86,180 +83,49 @@ pub struct DeviceStatistics {
     pub misses: u64,
     /// Records that had to leave because of a bound.
     pub evictions: u64,
+    /// Bytes of what callers keep beside records.
+    pub attached_bytes: usize,
 }
 
-impl DeviceCache {
-    /// An empty cache within these bounds.
+impl<P> DeviceCache<P> {
+    /// An empty cache within these bounds, with a dictionary of its own.
     pub fn new(settings: CacheSettings) -> Self {
-        let (index, writer) = Index::new();
+        Self::with_words(settings, Arc::default())
+    }
+
+    /// An empty cache whose packed records use these words.
+    pub fn with_words(settings: CacheSettings, words: Arc<Words>) -> Self {
+        let (macs, mac_writer) = Index::new(Positions::Keyed(RandomState::new()));
+        let (names, name_writer) = Numbers::new();
+        // A new record has its seat before an old one leaves.
+        let seats = Arc::new(Seats::new(settings.max_devices.saturating_add(1)));
         Self {
             settings,
-            addresses: Addresses::default(),
-            index,
+            words,
+            digests: Digests::default(),
+            seats: Arc::clone(&seats),
+            macs,
+            names,
             unknown: Unknowns::new(settings.max_unknown),
             writer: Mutex::new(Writer {
-                index: writer,
-                ring: Ring::new(),
+                macs: mac_writer,
+                names: name_writer,
+                ring: Ring::new(seats),
+                attachments: Attachments::default(),
             }),
             hits: Counter::default(),
             misses: Counter::default(),
             evictions: AtomicU64::new(0),
             devices: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            attached_bytes: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
         }
     }
 
-    /// What is remembered of the endpoint that all of `asked` name.
-    ///
-    /// The most trustworthy identifiers that belong to a record decide
-    /// ([`Identifier::rank`]); others are not looked at. A record that
-    /// contradicts an even more trustworthy one (another GUID, UDID or serial
-    /// number) is another device's, e.g. because both use one docking station,
-    /// and is not found.
-    pub fn find(&self, source: SourceId, asked: &[Identifier]) -> Remembered {
-        let remembered = self
-            .find_record(source, asked)
-            .or_else(|| self.find_unknown(source, asked))
-            .unwrap_or(Remembered::Absent);
-        match remembered {
-            Remembered::Found(_) | Remembered::Unknown { .. } => self.hits.increment(),
-            Remembered::Ambiguous | Remembered::Absent => self.misses.increment(),
-        }
-        remembered
-    }
-
-    fn find_record(&self, source: SourceId, asked: &[Identifier]) -> Option<Remembered> {
-        let mut best: Option<Hit> = None;
-        let mut ambiguous = false;
-        for identifier in asked {
-            let rank = identifier.rank();
-            if best.as_ref().is_some_and(|best| best.rank < rank) {
-                continue;
-            }
-            let record = self
-                .index
-                .get(self.addresses.identifier(source, identifier));
-            let Some(identity) = record.as_deref().map(Record::identity) else {
-                continue;
-            };
-            match &best {
-                Some(best) if best.rank == rank => ambiguous |= best.identity != identity,
-                _ => {
-                    ambiguous = false;
-                    best = Some(Hit {
-                        rank,
-                        identity,
-                        record,
-                    });
-                }
-            }
-        }
-        let Hit { rank, record, .. } = best?;
-        let record = Guard::into_inner(record)?;
-        let mut better = asked.iter().filter(|identifier| identifier.rank() < rank);
-        if better.any(|identifier| record.contradicts(identifier)) {
-            return None;
-        }
-        record.place().note_use();
-        Some(if ambiguous {
-            Remembered::Ambiguous
-        } else {
-            Remembered::Found(record)
-        })
-    }
-
-    /// Only if every identifier is unknown, since the oldest of these answers.
-    fn find_unknown(&self, source: SourceId, asked: &[Identifier]) -> Option<Remembered> {
-        let mut oldest: Option<Timestamp> = None;
-        for identifier in asked {
-            let address = self.addresses.identifier(source, identifier);
-            let said_at = self.unknown.get(address)?;
-            oldest = Some(oldest.map_or(said_at, |oldest| oldest.min(said_at)));
-        }
-        oldest.map(|fetched_at| Remembered::Unknown { fetched_at })
-    }
-
-    /// Remembers what `source` said about a device.
-    ///
-    /// A record with the same content is kept with its generation, and is as
-    /// young as `fetched_at` from now on. One that is larger than the whole
-    /// cache may be is given back, but not kept.
-    pub fn insert(&self, source: SourceId, device: Device, fetched_at: Timestamp) -> Arc<Record> {
-        let key = self.addresses.key(source, &device.key);
-        let addresses = self.addresses_of(source, &device);
-        let bytes = record::estimate(&device);
-        let mut writer = self.writer.lock();
-        let old = Guard::into_inner(self.index.get(key));
-        let new = |device, number| {
-            let place = Place::new(number, bytes);
-            Arc::new(Record::new(source, key.check(), device, fetched_at, place))
-        };
-        if bytes > self.settings.max_bytes || self.settings.max_devices == 0 {
-            // It would drive everything else out first.
-            if let Some(old) = &old {
-                self.take_out(&mut writer, old);
-                self.publish_size(&writer);
-            }
-            return new(device, usize::MAX);
-        }
-        let record = match &old {
-            Some(old) if **old.device() == device => {
-                old.refresh(fetched_at);
-                Arc::clone(old)
-            }
-            _ => {
-                let number = match &old {
-                    Some(old) => old.place().number(),
-                    None => writer.ring.reserve(),
-                };
-                let record = new(device, number);
-                self.index.put(&mut writer.index, key, Arc::clone(&record));
-                writer.ring.seat(Arc::clone(&record));
-                record
-            }
-        };
-        for &address in &addresses {
-            // Writing what is there already would only cost.
-            let found = self.index.get(address);
-            if !found.as_ref().is_some_and(|it| Arc::ptr_eq(it, &record)) {
-                self.index
-                    .put(&mut writer.index, address, Arc::clone(&record));
-            }
-            self.unknown.remove(address);
-        }
-        if let Some(old) = old.filter(|old| !Arc::ptr_eq(old, &record)) {
-            for address in self.addresses_of(source, old.device()) {
-                self.index.remove(&mut writer.index, address, &old);
-            }
-        }
-        self.keep_bounds(&mut writer, &record);
-        record
-    }
-
-    /// Remembers that `source`, asked for all of `asked` at once, knows no such
-    /// device. Records that an earlier answer had for any of them are removed.
-    pub fn insert_unknown(&self, source: SourceId, asked: &[Identifier], fetched_at: Timestamp) {
-        let mut writer = self.writer.lock();
-        for identifier in asked {
-            let address = self.addresses.identifier(source, identifier);
-            if let Some(record) = Guard::into_inner(self.index.get(address)) {
-                self.take_out(&mut writer, &record);
-            }
-            self.unknown.put(address, fetched_at);
-        }
-        self.publish_size(&writer);
-    }
-
-    /// Forgets the device that `source` calls `key`, as when it was deleted
-    /// there. Whether there was one.
-    pub fn remove(&self, source: SourceId, key: &str) -> bool {
-        let mut writer = self.writer.lock();
-        let record = Guard::into_inner(self.index.get(self.addresses.key(source, key)));
-        if let Some(record) = &record {
-            self.take_out(&mut writer, record);
-            self.publish_size(&writer);
-        }
-        record.is_some()
+    /// The dictionary of the packed records.
+    pub const fn words(&self) -> &Arc<Words> {
+        &self.words
     }
 
     /// Records kept.
@@ -281,41 +147,262 @@ impl DeviceCache {
             hits: self.hits.sum(),
             misses: self.misses.sum(),
             evictions: self.evictions.load(Ordering::Relaxed),
+            attached_bytes: self.attached_bytes.load(Ordering::Relaxed),
         }
     }
 
-    fn addresses_of(&self, source: SourceId, device: &Device) -> Vec<Address> {
-        let ids = device.ids.iter();
-        ids.map(|identifier| self.addresses.identifier(source, identifier))
-            .collect()
+    /// Decodes a record of this cache. Allocates, so it is not for hits.
+    ///
+    /// # Panics
+    ///
+    /// If the record is one of a cache with other words.
+    #[expect(
+        clippy::expect_used,
+        reason = "packed bytes are checked before they become a record, and words stay"
+    )]
+    pub fn device(&self, record: &Record<P>) -> Device {
+        packed::unpack(record.packed(), &self.words).expect("a record holds a packed device")
     }
 
-    fn take_out(&self, writer: &mut Writer, record: &Arc<Record>) {
-        let source = record.source();
-        let key = self.addresses.key(source, &record.device().key);
-        self.index.remove(&mut writer.index, key, record);
-        for address in self.addresses_of(source, record.device()) {
-            self.index.remove(&mut writer.index, address, record);
+    /// Makes room for so many more devices, so that inserting them copies no
+    /// tables. More than the bound allows are not counted.
+    pub fn reserve(&self, devices: usize) {
+        /// What devices of common sources have.
+        const MACS: usize = 2;
+        const NAMES: usize = 6;
+        let devices = devices.min(self.settings.max_devices);
+        let mut writer = self.writer.lock();
+        let writer = &mut *writer;
+        self.macs.reserve(&mut writer.macs, devices * MACS);
+        self.names.reserve(&mut writer.names, devices * NAMES);
+    }
+
+    /// The record on a seat.
+    fn at(&self, number: u32) -> Option<Record<P>> {
+        Record::found(self.seats.get(usize::try_from(number).ok()?))
+    }
+
+    fn by_key(&self, source: SourceId, key: &[u8]) -> Option<Record<P>> {
+        let digest = Digest(identity(source, key));
+        self.names.find(digest, |number| {
+            self.at(number).filter(|record| record.has_key(source, key))
+        })
+    }
+
+    fn unknown_name(&self, source: SourceId, id: PackedId<'_>) -> UnknownName {
+        if let Some(tag) = id.mac().and_then(|mac| mac_tag(source, mac)) {
+            return UnknownName {
+                position: self.macs.address(tag).position(),
+                check: tag.get(),
+            };
         }
-        writer.ring.unseat(record);
+        UnknownName {
+            position: self.digests.name(source, id).0,
+            check: self.digests.check(source, id),
+        }
     }
 
-    fn keep_bounds(&self, writer: &mut Writer, newest: &Arc<Record>) {
-        let too_much = |ring: &Ring<Record>| {
+    fn publish_size(&self, writer: &Writer<P>) {
+        self.devices.store(writer.ring.entries(), Ordering::Relaxed);
+        self.bytes.store(writer.ring.weight(), Ordering::Relaxed);
+        self.taken.store(writer.ring.taken(), Ordering::Relaxed);
+        self.attached_bytes
+            .store(writer.attachments.bytes, Ordering::Relaxed);
+    }
+}
+
+impl<P: Weighed> DeviceCache<P> {
+    /// Remembers what `source` said about a device.
+    ///
+    /// A record with the same content is kept with its generation and what is
+    /// attached to it, and is as young as `fetched_at` from now on. One that is
+    /// larger than the whole cache may be is given back, but not kept.
+    pub fn insert(&self, source: SourceId, device: &Device, fetched_at: Timestamp) -> Record<P> {
+        let packed = packed::pack(device, &self.words);
+        let same = |record: &Record<P>| {
+            // What became a word since makes the bytes differ.
+            record.packed() == packed
+                || packed::unpack(record.packed(), &self.words).as_ref() == Ok(device)
+        };
+        self.remember(source, &packed, fetched_at, same)
+    }
+
+    /// The same for a packed device, as the store keeps it. Nothing is decoded
+    /// and everything is checked.
+    pub fn insert_packed(
+        &self,
+        source: SourceId,
+        packed: &[u8],
+        fetched_at: Timestamp,
+    ) -> Result<Record<P>, PackedError> {
+        packed::check(packed, &self.words)?;
+        let same = |record: &Record<P>| record.packed() == packed;
+        Ok(self.remember(source, packed, fetched_at, same))
+    }
+
+    fn remember(
+        &self,
+        source: SourceId,
+        packed: &[u8],
+        fetched_at: Timestamp,
+        same: impl FnOnce(&Record<P>) -> bool,
+    ) -> Record<P> {
+        let names = Names::of(packed);
+        let state = packed::compliance_state(packed);
+        let weight = record::weight(packed.len(), names);
+        let mut writer = self.writer.lock();
+        let old = self.by_key(source, names.key());
+        let new = |number| Record::new(source, state, number, fetched_at, packed);
+        if weight > self.settings.max_bytes || self.settings.max_devices == 0 {
+            // It would drive everything else out first.
+            if let Some(old) = &old {
+                self.take_out(&mut writer, old);
+                self.publish_size(&writer);
+            }
+            return new(u32::MAX);
+        }
+        let old = match old {
+            Some(old) if same(&old) => {
+                old.refresh(fetched_at);
+                self.claim(&mut writer, &old);
+                return old;
+            }
+            old => old,
+        };
+        let number = match &old {
+            Some(old) => old.header().number,
+            None => match writer.reserve() {
+                Some(number) => number,
+                None => return new(u32::MAX),
+            },
+        };
+        let record = new(number);
+        if let Some(previous) = writer.ring.seat(record.share()) {
+            writer.detach_from(&previous.header.header);
+        } else {
+            let digest = Digest(identity(source, names.key()));
+            let has_key = |number| {
+                let record = self.at(number);
+                record.is_some_and(|record| record.has_key(source, names.key()))
+            };
+            self.names.put(&mut writer.names, digest, number, has_key);
+        }
+        self.claim(&mut writer, &record);
+        if let Some(old) = &old {
+            let lost = |id: &PackedId<'_>| !names.carries(*id);
+            self.disclaim(&mut writer, old, lost);
+        }
+        self.keep_bounds(&mut writer, number);
+        record
+    }
+
+    /// Gives a record all its names.
+    fn claim(&self, writer: &mut Writer<P>, record: &Record<P>) {
+        let (source, number) = (record.source(), record.header().number);
+        for id in record.ids() {
+            if let Some(mac) = id.mac() {
+                let Some(tag) = mac_tag(source, mac) else {
+                    continue;
+                };
+                let address = self.macs.address(tag);
+                let found = self.macs.get(address);
+                // Writing what is there already would only cost.
+                if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
+                    self.macs.put(&mut writer.macs, address, record.share());
+                }
+            } else {
+                let digest = self.digests.name(source, id);
+                let has_name = |number| {
+                    let record = self.at(number);
+                    record.is_some_and(|record| record.has_name(source, id))
+                };
+                self.names.put(&mut writer.names, digest, number, has_name);
+            }
+            // Nobody is unknown any more who has one of them.
+            if self.unknown.len() > 0 {
+                self.unknown.remove(self.unknown_name(source, id));
+            }
+        }
+    }
+
+    /// Takes some of its names from a record, unless others have them by now.
+    fn disclaim(
+        &self,
+        writer: &mut Writer<P>,
+        record: &Record<P>,
+        lost: impl Fn(&PackedId<'_>) -> bool,
+    ) {
+        let (source, number) = (record.source(), record.header().number);
+        for id in record.ids().filter(lost) {
+            if let Some(mac) = id.mac() {
+                if let Some(tag) = mac_tag(source, mac) {
+                    let address = self.macs.address(tag);
+                    self.macs.remove(&mut writer.macs, address, record.stored());
+                }
+            } else {
+                let digest = self.digests.name(source, id);
+                self.names.remove(&mut writer.names, digest, number);
+            }
+        }
+    }
+
+    /// Remembers that `source`, asked for all of `asked` at once, knows no such
+    /// device. Records that an earlier answer had for any of them are removed.
+    pub fn insert_unknown(&self, source: SourceId, asked: &[Identifier], fetched_at: Timestamp) {
+        let mut writer = self.writer.lock();
+        for identifier in asked {
+            let id = EncodedId::new(identifier);
+            let id = id.as_packed();
+            if let Some(record) = self.with_name(source, id) {
+                self.take_out(&mut writer, &record);
+            }
+            self.unknown.put(self.unknown_name(source, id), fetched_at);
+        }
+        self.publish_size(&writer);
+    }
+
+    /// Forgets the device that `source` calls `key`, as when it was deleted
+    /// there. Whether there was one.
+    pub fn remove(&self, source: SourceId, key: &str) -> bool {
+        let key = packed::encode_key(key);
+        let mut writer = self.writer.lock();
+        let record = self.by_key(source, &key);
+        if let Some(record) = &record {
+            self.take_out(&mut writer, record);
+            self.publish_size(&writer);
+        }
+        record.is_some()
+    }
+
+    fn take_out(&self, writer: &mut Writer<P>, record: &Record<P>) {
+        let digest = Digest(record.identity());
+        let number = record.header().number;
+        self.names.remove(&mut writer.names, digest, number);
+        self.disclaim(writer, record, |_| true);
+        writer.detach_from(record.header());
+        writer.ring.unseat(record.stored());
+    }
+
+    fn keep_bounds(&self, writer: &mut Writer<P>, kept: u32) {
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        let too_much = |ring: &Ring<Stored<P>>| {
             ring.entries() > self.settings.max_devices || ring.weight() > self.settings.max_bytes
         };
         while too_much(&writer.ring) {
-            let Some(victim) = writer.ring.victim(newest.place().number()) else {
+            let Some(victim) = writer.ring.victim(kept) else {
                 break;
             };
-            self.take_out(writer, &victim);
+            self.take_out(writer, &Record::owned(victim));
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
         self.publish_size(writer);
     }
+}
 
-    fn publish_size(&self, writer: &Writer) {
-        self.devices.store(writer.ring.entries(), Ordering::Relaxed);
-        self.bytes.store(writer.ring.weight(), Ordering::Relaxed);
+impl<P> Writer<P> {
+    /// A number for a record that is about to be seated.
+    fn reserve(&mut self) -> Option<u32> {
+        let number = u32::try_from(self.ring.reserve()?).ok()?;
+        (number <= LARGEST_NUMBER).then_some(number)
     }
 }

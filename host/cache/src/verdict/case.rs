@@ -1,7 +1,7 @@
 //! The decisions that are remembered for one device and one way to ask for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use portreeve_domain::{Absence, Timestamp};
@@ -9,7 +9,7 @@ use portreeve_domain::{Absence, Timestamp};
 use super::ChainId;
 use super::facts::{Digests, Facts, Group};
 use crate::apart;
-use crate::ring::{Place, Seated};
+use crate::ring::Seated;
 
 /// So many decisions are kept for one case, e.g. one for each switch port that
 /// a policy told apart. One that needs more gains little from being remembered.
@@ -29,7 +29,8 @@ pub(super) struct CaseKey {
 #[derive(Debug)]
 pub(super) struct Case<V> {
     pub(super) key: CaseKey,
-    place: Place,
+    number: usize,
+    used: AtomicBool,
     newest: Variant<V>,
     // A case with one variant needs no further memory.
     others: Box<[Variant<V>]>,
@@ -71,9 +72,18 @@ impl<V: Clone> Case<V> {
     ) -> Self {
         Self {
             key,
-            place: Place::new(number, 1 + others.len()),
+            number,
+            used: AtomicBool::new(false),
             newest,
             others,
+        }
+    }
+
+    /// Writes only the first time, so that readers of one case do not take its
+    /// cache line from each other.
+    pub(super) fn note_use(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
         }
     }
 
@@ -150,8 +160,16 @@ impl<V: Clone> Variant<V> {
     }
 }
 
-impl<V> Seated for Case<V> {
-    fn place(&self) -> &Place {
-        &self.place
+impl<V> Seated for Arc<Case<V>> {
+    fn number(&self) -> usize {
+        self.number
+    }
+
+    fn weight(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    fn take_use(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
     }
 }

@@ -17,10 +17,11 @@ use portreeve_domain::{FactsRead, Lists, Subject};
 
 use self::case::{Case, CaseKey, MOST_VARIANTS, Present, Variant};
 use self::facts::{Digests, Facts, Group};
-use crate::Record;
+use crate::Provenance;
 use crate::counter::Counter;
-use crate::index::{Address, Index, IndexWriter};
+use crate::index::{Address, Index, IndexWriter, Positions, tag_of_digest};
 use crate::ring::{Ring, Seated};
+use crate::seats::Seats;
 
 /// A decision that rests on more facts is not worth comparing them.
 const MOST_FACTS: usize = 64;
@@ -45,7 +46,7 @@ pub struct VerdictCache<V> {
     most: usize,
     ttl: Duration,
     hasher: RandomState,
-    index: Index<Case<V>>,
+    index: Index<Arc<Case<V>>>,
     lists: ArcSwap<KnownLists>,
     writer: Mutex<Writer<V>>,
     hits: Counter,
@@ -57,7 +58,7 @@ pub struct VerdictCache<V> {
 #[derive(Debug)]
 struct Writer<V> {
     index: IndexWriter,
-    ring: Ring<Case<V>>,
+    ring: Ring<Arc<Case<V>>>,
     shared: HashSet<Arc<Facts>>,
 }
 
@@ -86,7 +87,8 @@ impl<V: Clone> VerdictCache<V> {
     /// At most `most` decisions; `ttl` is how long one is valid whose policy
     /// does not say.
     pub fn new(most: usize, ttl: Duration) -> Self {
-        let (index, writer) = Index::new();
+        let (index, writer) = Index::new(Positions::Tag);
+        let seats = Arc::new(Seats::new(most));
         Self {
             most,
             ttl,
@@ -98,7 +100,7 @@ impl<V: Clone> VerdictCache<V> {
             }),
             writer: Mutex::new(Writer {
                 index: writer,
-                ring: Ring::new(),
+                ring: Ring::new(Arc::clone(&seats)),
                 shared: HashSet::new(),
             }),
             hits: Counter::default(),
@@ -110,10 +112,16 @@ impl<V: Clone> VerdictCache<V> {
 
     /// The decision that `chain` made on the same facts as `subject` has.
     ///
-    /// `record` is where the subject's device comes from: while its content is
-    /// the same, the device's facts are not compared.
-    pub fn get(&self, chain: ChainId, subject: &Subject, record: Option<&Record>) -> Option<V> {
-        let found = self.find(chain, subject, record);
+    /// `provenance` says which record the subject's device comes from, which the
+    /// caller promises: while that content is the same, the device's facts are
+    /// not compared.
+    pub fn get(
+        &self,
+        chain: ChainId,
+        subject: &Subject,
+        provenance: Option<Provenance>,
+    ) -> Option<V> {
+        let found = self.find(chain, subject, provenance);
         if found.is_some() {
             self.hits.increment();
         } else {
@@ -122,9 +130,9 @@ impl<V: Clone> VerdictCache<V> {
         found
     }
 
-    fn find(&self, chain: ChainId, subject: &Subject, record: Option<&Record>) -> Option<V> {
-        let record = record_of(subject, record);
-        let key = self.key(chain, subject, record);
+    fn find(&self, chain: ChainId, subject: &Subject, provenance: Option<Provenance>) -> Option<V> {
+        let provenance = provenance_of(subject, provenance);
+        let key = self.key(chain, subject, provenance);
         let case = self.index.get(self.address(&key));
         let case = case.as_ref().filter(|case| case.key == key)?;
         let known = self.lists.load();
@@ -132,13 +140,13 @@ impl<V: Clone> VerdictCache<V> {
         let mut present = Present {
             now: subject.now,
             digests: Digests::new(subject, &self.hasher),
-            generation: record.map_or(0, Record::generation),
+            generation: provenance.map_or(0, |it| it.generation),
             lists_epoch: if lists_are_known { known.epoch } else { 0 },
         };
         let variant = case
             .variants()
             .find(|variant| variant.holds(&mut present))?;
-        case.place().note_use();
+        case.note_use();
         if !lists_are_known && !variant.facts.group(Group::Lists).is_empty() {
             // Comparing members of lists is slow: once for new lists, not
             // for each question.
@@ -156,7 +164,7 @@ impl<V: Clone> VerdictCache<V> {
         &self,
         chain: ChainId,
         subject: &Subject,
-        record: Option<&Record>,
+        provenance: Option<Provenance>,
         facts: &FactsRead,
         valid_for: Option<Duration>,
         value: V,
@@ -166,8 +174,8 @@ impl<V: Clone> VerdictCache<V> {
         if valid_for.is_zero() || facts.len() > MOST_FACTS || self.most == 0 {
             return;
         }
-        let record = record_of(subject, record);
-        let key = self.key(chain, subject, record);
+        let provenance = provenance_of(subject, provenance);
+        let key = self.key(chain, subject, provenance);
         let address = self.address(&key);
         let mut digests = Digests::new(subject, &self.hasher);
         let (request, lists, device) = (
@@ -181,7 +189,7 @@ impl<V: Clone> VerdictCache<V> {
             lists,
             device,
             lists_epoch: AtomicU64::new(self.number_lists(&subject.lists)),
-            generation: AtomicU64::new(record.map_or(0, Record::generation)),
+            generation: AtomicU64::new(provenance.map_or(0, |it| it.generation)),
             decided_at: subject.now,
             valid_for,
             value,
@@ -189,8 +197,11 @@ impl<V: Clone> VerdictCache<V> {
         };
         let old = Guard::into_inner(self.index.get(address));
         let number = match &old {
-            Some(old) => old.place().number(),
-            None => writer.ring.reserve(),
+            Some(old) => old.number(),
+            None => match writer.ring.reserve() {
+                Some(number) => number,
+                None => return,
+            },
         };
         let same = old.as_deref().filter(|old| old.key == key);
         let others: Vec<_> = same
@@ -217,11 +228,14 @@ impl<V: Clone> VerdictCache<V> {
     pub fn invalidate_chain(&self, chain: ChainId) {
         for first in (0..).step_by(SWEEP) {
             let mut writer = self.writer.lock();
-            let Some(part) = writer.ring.part(first, SWEEP) else {
+            let taken = writer.ring.taken();
+            if first >= taken {
                 return;
-            };
-            let of_chain = |case: &&Arc<Case<V>>| case.key.chain == chain;
-            let gone: Vec<_> = part.iter().flatten().filter(of_chain).cloned().collect();
+            }
+            let gone: Vec<_> = (first..taken.min(first + SWEEP))
+                .filter_map(|number| Guard::into_inner(writer.ring.at(number)))
+                .filter(|case| case.key.chain == chain)
+                .collect();
             for case in gone {
                 self.take_out(&mut writer, &case);
             }
@@ -249,17 +263,18 @@ impl<V: Clone> VerdictCache<V> {
         }
     }
 
-    fn key(&self, chain: ChainId, subject: &Subject, record: Option<&Record>) -> CaseKey {
+    fn key(&self, chain: ChainId, subject: &Subject, provenance: Option<Provenance>) -> CaseKey {
         CaseKey {
             chain,
             requested: self.hasher.hash_one(&*subject.requested),
-            identity: record.map(Record::identity),
+            identity: provenance.map(|it| it.identity),
             absence: subject.absence(),
         }
     }
 
     fn address(&self, key: &CaseKey) -> Address {
-        Address::new(self.hasher.hash_one(key), key.requested)
+        let digest = self.hasher.hash_one(key);
+        self.index.address(tag_of_digest(digest))
     }
 
     /// The number of these lists. Only one caller at a time: all hold the
@@ -299,9 +314,7 @@ impl<V> Writer<V> {
     }
 }
 
-/// The record, if the subject's device really comes from it. Only then does its
-/// generation say anything about the subject's facts.
-fn record_of<'a>(subject: &Subject, record: Option<&'a Record>) -> Option<&'a Record> {
-    let device = subject.device()?;
-    record.filter(|record| Arc::ptr_eq(record.device(), device))
+/// Without a device there is no content that could be the same.
+fn provenance_of(subject: &Subject, provenance: Option<Provenance>) -> Option<Provenance> {
+    provenance.filter(|_| subject.device().is_some())
 }

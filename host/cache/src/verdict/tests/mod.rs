@@ -22,8 +22,20 @@ fn ids(text: &str) -> Arc<[Identifier]> {
     Arc::new([text.parse().unwrap()])
 }
 
+/// A device and the record that it comes from.
+struct Learnt {
+    device: Arc<Device>,
+    provenance: Provenance,
+}
+
+impl Learnt {
+    fn subject(&self) -> Subject {
+        subject(Some(&self.device))
+    }
+}
+
 /// A device whose compliance and name can change.
-fn learn(devices: &DeviceCache, state: ComplianceState, name: &str) -> Arc<Record> {
+fn learn(devices: &DeviceCache, state: ComplianceState, name: &str) -> Learnt {
     let device = Device {
         key: "a".to_owned(),
         ids: ids("serial:a").to_vec(),
@@ -34,16 +46,20 @@ fn learn(devices: &DeviceCache, state: ComplianceState, name: &str) -> Arc<Recor
         name: Some(name.to_owned()),
         ..Device::default()
     };
-    devices.insert(SourceId(0), device, Timestamp::from_millis(0))
+    let record = devices.insert(SourceId(0), &device, Timestamp::from_millis(0));
+    Learnt {
+        device: Arc::new(device),
+        provenance: record.provenance(),
+    }
 }
 
-fn subject(record: Option<&Arc<Record>>) -> Subject {
+fn subject(device: Option<&Arc<Device>>) -> Subject {
     Subject {
         now: Timestamp::from_millis(1_000_000),
         connection: Arc::default(),
         requested: ids("serial:a"),
-        finding: record.map_or(Finding::Absent(Absence::UnknownDevice), |record| {
-            Finding::Device(Arc::clone(record.device()))
+        finding: device.map_or(Finding::Absent(Absence::UnknownDevice), |device| {
+            Finding::Device(Arc::clone(device))
         }),
         sources: Vec::new(),
         lists: Arc::default(),
@@ -74,16 +90,17 @@ fn only_what_was_read_makes_it_void() {
     let facts = read(&[Fact::Compliance, Fact::Now]);
     verdicts.insert(
         CHAIN,
-        &subject(Some(&record)),
-        Some(&record),
+        &record.subject(),
+        Some(record.provenance),
         &facts,
         None,
         7,
     );
-    let get = |record: &Arc<Record>| verdicts.get(CHAIN, &subject(Some(record)), Some(record));
+    let get = |it: &Learnt| verdicts.get(CHAIN, &it.subject(), Some(it.provenance));
     assert_eq!(get(&record), Some(7));
     let renamed = learn(&devices, Compliant, "two");
-    assert_ne!(renamed.generation(), record.generation());
+    assert_ne!(renamed.provenance, record.provenance);
+    assert_eq!(renamed.provenance.identity, record.provenance.identity);
     assert_eq!(get(&renamed), Some(7));
     assert_eq!(get(&learn(&devices, NonCompliant, "two")), None);
     // Back again: the verdict of then is that of now.
@@ -93,21 +110,21 @@ fn only_what_was_read_makes_it_void() {
 }
 
 #[test]
-fn a_record_that_is_not_the_subjects_proves_nothing() {
+fn a_record_without_its_device_proves_nothing() {
     use ComplianceState::{Compliant, NonCompliant};
     let (devices, verdicts) = (devices(), verdicts());
     let good = learn(&devices, Compliant, "one");
     let facts = read(&[Fact::Compliance]);
-    verdicts.insert(CHAIN, &subject(Some(&good)), Some(&good), &facts, None, 7);
+    let provenance = Some(good.provenance);
+    verdicts.insert(CHAIN, &good.subject(), provenance, &facts, None, 7);
     let bad = learn(&devices, NonCompliant, "one");
-    assert_eq!(verdicts.get(CHAIN, &subject(Some(&bad)), Some(&good)), None);
-    assert_eq!(verdicts.get(CHAIN, &subject(None), Some(&good)), None);
+    assert_eq!(verdicts.get(CHAIN, &subject(None), provenance), None);
     // Without a record everything is compared.
-    let facts_alone = subject(Some(&good));
+    let facts_alone = good.subject();
     assert_eq!(verdicts.get(CHAIN, &facts_alone, None), None);
     verdicts.insert(CHAIN, &facts_alone, None, &facts, None, 8);
     assert_eq!(verdicts.get(CHAIN, &facts_alone, None), Some(8));
-    assert_eq!(verdicts.get(CHAIN, &subject(Some(&bad)), None), None);
+    assert_eq!(verdicts.get(CHAIN, &bad.subject(), None), None);
 }
 
 #[test]

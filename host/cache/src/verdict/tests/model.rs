@@ -5,6 +5,7 @@ use portreeve_domain::{
 };
 
 use super::*;
+use crate::Record;
 
 /// Something happens in the world.
 #[derive(Clone, Debug)]
@@ -226,12 +227,12 @@ impl World {
 
     /// Asks for a device, the last of which nobody knows.
     fn ask(&mut self, number: usize, choice: u32) -> (bool, String, String) {
-        let record = self.devices.get(number).map(|device| {
-            self.cache
-                .insert(SourceId(0), device.clone(), self.subject.now)
-        });
+        let record = self
+            .devices
+            .get(number)
+            .map(|device| self.cache.insert(SourceId(0), device, self.subject.now));
         let finding = match &record {
-            Some(record) => Finding::Device(Arc::clone(record.device())),
+            Some(record) => Finding::Device(Arc::new(self.cache.device(record))),
             None => Finding::Absent(self.absence),
         };
         let subject = Subject {
@@ -242,14 +243,15 @@ impl World {
         // Another chain is another policy.
         let choice = choice.rotate_left(u32::try_from(self.chain.0).unwrap());
         let (facts, decision) = decide(&subject, choice);
-        let found = self.verdicts.get(self.chain, &subject, record.as_deref());
+        let provenance = record.as_ref().map(Record::provenance);
+        let found = self.verdicts.get(self.chain, &subject, provenance);
         if let Some((decided_at, found)) = found {
             assert!(subject.now.since(decided_at) < TTL);
             return (true, found, decision);
         }
         let value = (subject.now, decision.clone());
         self.verdicts
-            .insert(self.chain, &subject, record.as_deref(), &facts, None, value);
+            .insert(self.chain, &subject, provenance, &facts, None, value);
         (false, decision.clone(), decision)
     }
 }

@@ -1,0 +1,203 @@
+//! An open-addressing index that is read without locks.
+//!
+//! It is cut into segments, each one table behind an `ArcSwap`. One writer at
+//! a time changes a table in place; a table that fills up is replaced by a
+//! larger copy while readers go on in the old one.
+//!
+//! INVARIANT: what a reader takes at a tag was put there under that tag. The
+//! place of a removed entry may be given to another tag, but then the table's
+//! count of such events is another as well, and the reader looks again.
+
+mod numbers;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard, RefCnt};
+
+pub(crate) use self::numbers::{BYTES_OF_NUMBER, Digest, LARGEST_NUMBER, Numbers, NumbersWriter};
+
+use self::table::{Probe, Table};
+
+/// Small enough that copying a segment of a million-entry index takes a
+/// millisecond or two, so that writers do not wait long for each other.
+const SEGMENT_BITS: u32 = 7;
+
+/// Bytes of the index for one entry, as tables are between 0.7 and 0.875 full.
+pub(crate) const BYTES_OF_ENTRY: usize = 20;
+
+/// The largest and the smallest number mean something else to the index.
+pub(crate) const LARGEST_TAG: u64 = u64::MAX - 1;
+
+/// A tag from a keyed digest.
+pub(crate) fn tag_of_digest(digest: u64) -> NonZeroU64 {
+    NonZeroU64::new(digest.min(LARGEST_TAG)).unwrap_or(NonZeroU64::MIN)
+}
+
+/// Where an entry is looked for, and what must stand there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Address {
+    tag: NonZeroU64,
+    position: u64,
+}
+
+/// How positions follow from tags.
+#[derive(Debug)]
+pub(crate) enum Positions {
+    /// Tags are keyed digests: nobody can aim at one place with them.
+    Tag,
+    /// Whoever names things chooses their tags.
+    Keyed(RandomState),
+}
+
+/// The readers' side.
+#[derive(Debug)]
+pub(crate) struct Index<E: RefCnt> {
+    positions: Positions,
+    segments: Box<[ArcSwap<Table<E>>]>,
+}
+
+/// The right to write, and what only writers need to know. It belongs into the
+/// lock that makes writers take turns.
+#[derive(Debug)]
+pub(crate) struct IndexWriter {
+    fills: Box<[Fill]>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Fill {
+    /// Slots that are not empty, tombstones included.
+    used: usize,
+    /// Slots with an entry.
+    live: usize,
+}
+
+impl Positions {
+    pub(crate) fn address(&self, tag: NonZeroU64) -> Address {
+        let position = match self {
+            Self::Tag => tag.get(),
+            Self::Keyed(hasher) => hasher.hash_one(tag.get()),
+        };
+        Address { tag, position }
+    }
+}
+
+impl Address {
+    /// Any number that depends on the position, for other tables.
+    pub(crate) const fn position(self) -> u64 {
+        self.position
+    }
+
+    fn segment(self) -> usize {
+        usize::try_from(self.position >> (u64::BITS - SEGMENT_BITS)).unwrap_or(0)
+    }
+
+    /// The place among so many in the segment.
+    fn place(self, places: usize) -> usize {
+        let scaled = u128::from(self.position << SEGMENT_BITS) * places as u128;
+        usize::try_from(scaled >> u64::BITS).unwrap_or(0)
+    }
+}
+
+impl<E: RefCnt> Index<E> {
+    pub(crate) fn new(positions: Positions) -> (Self, IndexWriter) {
+        let segments = (0..1_usize << SEGMENT_BITS)
+            .map(|_| ArcSwap::from_pointee(Table::with_room_for(0)))
+            .collect();
+        let fills = vec![Fill::default(); 1 << SEGMENT_BITS].into();
+        let index = Self {
+            positions,
+            segments,
+        };
+        (index, IndexWriter { fills })
+    }
+
+    pub(crate) fn address(&self, tag: NonZeroU64) -> Address {
+        self.positions.address(tag)
+    }
+
+    /// The entry at `address`.
+    pub(crate) fn get(&self, address: Address) -> Guard<Option<E>> {
+        self.segment(address).load().get(address)
+    }
+
+    /// Puts `entry` at `address` in place of what was there.
+    pub(crate) fn put(&self, writer: &mut IndexWriter, address: Address, entry: E) {
+        let segment = self.segment(address);
+        let fill = writer.fill(address);
+        let table = segment.load();
+        match table.probe(address) {
+            Probe::Match(slot) => slot.replace(entry),
+            Probe::Tombstone(slot) => {
+                table.reuse(slot, address, entry);
+                fill.live += 1;
+            }
+            Probe::Empty(slot) if table.takes(fill.used + 1) => {
+                slot.fill(address, entry);
+                fill.used += 1;
+                fill.live += 1;
+            }
+            Probe::Empty(_) | Probe::Full => {
+                // Not much larger, for that is memory; the cost of copying is
+                // spread over the entries that have room afterwards.
+                let live = fill.live + 1;
+                let larger = table.copy(live + live / 4, &self.positions);
+                if let Probe::Empty(slot) = larger.probe(address) {
+                    slot.fill(address, entry);
+                }
+                fill.live = live;
+                fill.used = live;
+                segment.store(Arc::new(larger));
+            }
+        }
+    }
+
+    /// Removes the entry at `address` if it is `entry`: it may have been moved
+    /// to another one since.
+    pub(crate) fn remove(&self, writer: &mut IndexWriter, address: Address, entry: &E) {
+        let table = self.segment(address).load();
+        if let Probe::Match(slot) = table.probe(address)
+            && slot.is(entry)
+        {
+            slot.clear();
+            writer.fill(address).live -= 1;
+        }
+    }
+
+    /// Makes room for so many entries, so that putting them copies no tables.
+    pub(crate) fn reserve(&self, writer: &mut IndexWriter, entries: usize) {
+        // Segments are not equally full; so much more than the mean is rare.
+        let mean = entries / self.segments.len();
+        let room = mean + 3 * mean.isqrt();
+        for (segment, fill) in self.segments.iter().zip(&mut writer.fills) {
+            let table = segment.load();
+            let room = room.max(fill.live);
+            if !table.takes(room) {
+                segment.store(Arc::new(table.copy(room, &self.positions)));
+                fill.used = fill.live;
+            }
+        }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the number has as many bits as there are segments"
+    )]
+    fn segment(&self, address: Address) -> &ArcSwap<Table<E>> {
+        &self.segments[address.segment()]
+    }
+}
+
+impl IndexWriter {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the number has as many bits as there are segments"
+    )]
+    fn fill(&mut self, address: Address) -> &mut Fill {
+        &mut self.fills[address.segment()]
+    }
+}

@@ -1,0 +1,264 @@
+//! A device in few bytes, in memory and in the store.
+//!
+//! | part | bytes |
+//! | --- | --- |
+//! | version of this form | 1 |
+//! | states, and which of the parts below there are | 6 |
+//! | key, number of identifiers, identifiers | a GUID 17, or none if it is the key; a MAC address 7; digits half a byte each |
+//! | what is there of the rest, in a fixed order | texts that many devices share are numbers of [`Words`] |
+//!
+//! What many devices share is written in full until enough of them have it, so
+//! the bytes of equal devices may differ; the names never use words.
+
+mod bits;
+mod names;
+#[cfg(test)]
+mod tests;
+mod text;
+mod walk;
+mod wire;
+mod words;
+
+use portreeve_domain::{Attribute, ComplianceState, Device, OperatingSystem, Timestamp, User};
+use portreeve_domain::{Compliance, Value};
+
+pub(crate) use self::names::{EncodedId, Names, PackedId, encode_key};
+pub use self::words::Words;
+
+use self::bits::Time;
+use self::text::{push_address, push_common, push_none, push_own};
+use self::walk::{Builder, walk};
+use self::wire::{Reader, Sink};
+
+/// The form that is written; the only one that is read, so far.
+const VERSION: u8 = 1;
+/// After the version and the bits.
+const START_OF_NAMES: usize = 1 + bits::SIZE;
+
+// Kinds of values of attributes.
+const FALSE: u8 = 0;
+const TRUE: u8 = 1;
+const INTEGER: u8 = 2;
+const SECONDS: u8 = 3;
+const MILLIS: u8 = 4;
+const TEXT: u8 = 5;
+const TEXTS: u8 = 6;
+
+/// The bytes are no packed device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackedError {
+    /// Another version of Portreeve wrote them, or nobody did.
+    #[error("packed devices of form {0} are not known, only those of form {VERSION}")]
+    Version(u8),
+    /// They refer to a word that the dictionary does not have.
+    #[error("the packed device refers to word {0}, which the dictionary does not have")]
+    UnknownWord(u64),
+    /// They are cut off or were changed.
+    #[error("the packed device is damaged")]
+    Damaged,
+}
+
+/// Packs a device.
+///
+/// Texts may become words by this. Whoever stores the bytes stores the words
+/// first: [`Words::since`].
+pub fn pack(device: &Device, words: &Words) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(384);
+    bytes.push(VERSION);
+    bytes.extend(bits::of(device));
+    names::push(&mut bytes, &device.key, &device.ids);
+    let mut packer = Packer {
+        device: distinguish(&device.key),
+        bytes,
+        words,
+    };
+    let Device {
+        // In the bits, or written above.
+        key: _,
+        ids: _,
+        enrollment: _,
+        ownership: _,
+        posture: _,
+        compliance,
+        user,
+        os,
+        manufacturer,
+        model,
+        name,
+        enrolled_at,
+        last_seen,
+        attributes,
+    } = device;
+    packer.compliance(compliance);
+    if let Some(user) = user {
+        packer.user(user);
+    }
+    if let Some(os) = os {
+        packer.os(os);
+    }
+    packer.common(manufacturer.as_deref());
+    packer.common(model.as_deref());
+    packer.own(name.as_deref());
+    packer.time(*enrolled_at);
+    packer.time(*last_seen);
+    packer.attributes(attributes);
+    packer.bytes
+}
+
+/// The device that was packed. Whatever the bytes, it does not panic.
+pub fn unpack(bytes: &[u8], words: &Words) -> Result<Device, PackedError> {
+    let mut device = Builder::default();
+    walk(bytes, words, &mut device)?;
+    Ok(device.0)
+}
+
+/// Whether [`unpack`] would succeed, without allocating.
+pub(crate) fn check(bytes: &[u8], words: &Words) -> Result<(), PackedError> {
+    walk(bytes, words, &mut ())
+}
+
+/// The state of compliance of a packed device that was checked before.
+pub(crate) fn compliance_state(checked: &[u8]) -> ComplianceState {
+    let mut reader = Reader(checked);
+    let bits = reader.byte().and_then(|_version| reader.array());
+    bits.and_then(bits::compliance_state).unwrap_or_default()
+}
+
+/// Any number that tells devices apart.
+fn distinguish(key: &str) -> u64 {
+    let bytes = key.bytes();
+    bytes.fold(0, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+struct Packer<'a> {
+    device: u64,
+    bytes: Vec<u8>,
+    words: &'a Words,
+}
+
+impl Packer<'_> {
+    fn compliance(&mut self, compliance: &Compliance) {
+        let Compliance {
+            state: _,
+            evaluated_at,
+            grace_until,
+            failing,
+        } = compliance;
+        self.time(*evaluated_at);
+        self.time(*grace_until);
+        self.count(failing.len());
+        for check in failing {
+            self.common(Some(&check.code));
+            match &check.message {
+                Some(message) => self.common(Some(message)),
+                None => push_none(&mut self.bytes),
+            }
+        }
+    }
+
+    fn user(&mut self, user: &User) {
+        let User {
+            id,
+            principal_name,
+            display_name,
+            groups,
+        } = user;
+        self.own(id.as_deref());
+        if let Some(name) = principal_name {
+            push_address(&mut self.bytes, name, self.words, self.device);
+        }
+        self.own(display_name.as_deref());
+        self.texts(groups);
+    }
+
+    fn os(&mut self, os: &OperatingSystem) {
+        let OperatingSystem {
+            family,
+            version,
+            build,
+            patch_level,
+        } = os;
+        self.common(Some(family));
+        self.common(version.as_deref());
+        self.common(build.as_deref());
+        self.common(patch_level.as_deref());
+    }
+
+    fn attributes(&mut self, attributes: &[Attribute]) {
+        self.count(attributes.len());
+        for Attribute { name, value } in attributes {
+            self.common(Some(name));
+            match value {
+                Value::Boolean(false) => self.bytes.push(FALSE),
+                Value::Boolean(true) => self.bytes.push(TRUE),
+                Value::Integer(number) => {
+                    self.bytes.push(INTEGER);
+                    self.bytes.push_varint(zigzag(*number));
+                }
+                Value::Timestamp(at) => {
+                    let seconds = Time::of_timestamp(Some(*at)) == Time::Seconds;
+                    self.bytes.push(if seconds { SECONDS } else { MILLIS });
+                    self.time(Some(*at));
+                }
+                Value::Text(text) => {
+                    self.bytes.push(TEXT);
+                    self.common(Some(text));
+                }
+                Value::Texts(texts) => {
+                    self.bytes.push(TEXTS);
+                    if texts.is_empty() {
+                        self.bytes.push(0);
+                    }
+                    self.texts(texts);
+                }
+            }
+        }
+    }
+
+    /// The number of parts, unless the bits say that there are none.
+    fn count(&mut self, count: usize) {
+        if count > 0 {
+            self.bytes
+                .push_varint(u64::try_from(count).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn texts(&mut self, texts: &[String]) {
+        self.count(texts.len());
+        for text in texts {
+            self.common(Some(text));
+        }
+    }
+
+    fn own(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            push_own(&mut self.bytes, text);
+        }
+    }
+
+    fn common(&mut self, text: Option<&str>) {
+        if let Some(text) = text {
+            push_common(&mut self.bytes, text, self.words, self.device);
+        }
+    }
+
+    fn time(&mut self, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            let millis = at.as_millis();
+            let whole = Time::of_timestamp(Some(at)) == Time::Seconds;
+            self.bytes
+                .push_varint(if whole { millis / 1_000 } else { millis });
+        }
+    }
+}
+
+/// Small numbers of either sign become small ones without.
+const fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+const fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
+}
