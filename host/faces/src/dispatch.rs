@@ -243,7 +243,7 @@ pub(crate) fn finish(reply: &mut Reply, elapsed: Duration, id: RequestId) {
 /// `total;dur=` with milliseconds, to three places.
 fn server_timing(elapsed: Duration) -> HeaderValue {
     let mut text = *b"total;dur=00000000.000";
-    let (start, digits) = text.split_at_mut(10);
+    let (_, digits) = text.split_at_mut(10);
     let mut micros = elapsed.as_micros();
     let mut first = 0;
     for (position, digit) in digits

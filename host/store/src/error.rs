@@ -42,7 +42,7 @@ pub enum OpenError {
     /// The file is something else.
     #[error(
         "`{}` is no store of Portreeve: {detail}\n\
-         hint: move it away, or correct `data_dir`", .path.display()
+         hint: move it away, or name another `directory` in `[store]`", .path.display()
     )]
     NotAStore {
         /// The file.

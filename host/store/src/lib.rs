@@ -46,7 +46,7 @@ pub use device::DeviceRow;
 pub use document::{Document, DocumentError, DocumentKeys, Quota, SetDocument, Usage};
 pub use error::{OpenError, StoreError};
 pub use inventory::{InventoryState, Phase};
-pub use offline::{Compacted, OfflineError, Report, backup, compact, restore, verify};
+pub use offline::{CheckDevice, Compacted, OfflineError, Report, backup, compact, restore, verify};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Store, StoreSettings};
 pub use word::Dictionary;

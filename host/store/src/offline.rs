@@ -71,13 +71,18 @@ pub struct Compacted {
     pub after: u64,
 }
 
+/// Looks at a device's bytes, given the words that they refer to, and says what
+/// is wrong with them.
+pub type CheckDevice<'a> =
+    &'a mut dyn FnMut(&[String], &DeviceRow<'_>) -> Result<(), String>;
+
 /// Checks every page and every row of the store at `path`, which nobody else
 /// may have open. `check_device` looks into the bytes of each device and says
 /// what is wrong with them. A store of an older version is not migrated, and of
 /// its rows only those are read whose form is still the same.
 pub fn verify(
     path: &Path,
-    check_device: &mut dyn FnMut(&DeviceRow<'_>) -> Result<(), String>,
+    check_device: CheckDevice<'_>,
 ) -> Result<Report, OfflineError> {
     let file = File::options().read(true).write(true).open(path);
     let file = file.map_err(|error| file::io_error(path, &error))?;
@@ -99,14 +104,16 @@ pub fn verify(
 fn read_everything(
     database: &Database,
     report: &mut Report,
-    check_device: &mut dyn FnMut(&DeviceRow<'_>) -> Result<(), String>,
+    check_device: CheckDevice<'_>,
 ) -> Result<(), StoreError> {
     let transaction = database.begin_read()?;
+    let mut words = Vec::new();
     for (expected, entry) in (0_u32..).zip(transaction.open_table(WORDS)?.iter()?) {
-        let (number, _) = entry?;
+        let (number, word) = entry?;
         if number.value() != expected {
             return Err(StoreError::Damaged(format!("word {expected} is missing")));
         }
+        words.push(word.value().to_owned());
         report.words += 1;
     }
     let mut wrong = None;
@@ -115,7 +122,7 @@ fn read_everything(
             Some((source, count)) if source == row.source => *count += 1,
             _ => report.devices.push((row.source.to_owned(), 1)),
         }
-        match check_device(&row) {
+        match check_device(&words, &row) {
             Ok(()) => ControlFlow::Continue(()),
             Err(detail) => {
                 wrong = Some(format!(
@@ -208,7 +215,7 @@ fn copy<K: Key + 'static, V: Value + 'static>(
 pub fn restore(
     backup: &Path,
     path: &Path,
-    check_device: &mut dyn FnMut(&DeviceRow<'_>) -> Result<(), String>,
+    check_device: CheckDevice<'_>,
 ) -> Result<(Report, Option<PathBuf>), OfflineError> {
     let io = |error: &io::Error| OfflineError::Open(file::io_error(path, error));
     let directory = directory_of(path);

@@ -346,19 +346,33 @@ impl<P: Weighed> DeviceCache<P> {
         }
     }
 
+    /// The record of the device that `source` calls `key`.
+    pub fn get(&self, source: SourceId, key: &str) -> Option<Record<P>> {
+        self.by_key(source, &packed::encode_key(key))
+    }
+
     /// Remembers that `source`, asked for all of `asked` at once, knows no such
-    /// device. Records that an earlier answer had for any of them are removed.
-    pub fn insert_unknown(&self, source: SourceId, asked: &[Identifier], fetched_at: Timestamp) {
+    /// device. Records that an earlier answer had for any of them are removed
+    /// and given back.
+    pub fn insert_unknown(
+        &self,
+        source: SourceId,
+        asked: &[Identifier],
+        fetched_at: Timestamp,
+    ) -> Vec<Record<P>> {
+        let mut gone = Vec::new();
         let mut writer = self.writer.lock();
         for identifier in asked {
             let id = EncodedId::new(identifier);
             let id = id.as_packed();
             if let Some(record) = self.with_name(source, id) {
                 self.take_out(&mut writer, &record);
+                gone.push(record.detach());
             }
             self.unknown.put(self.unknown_name(source, id), fetched_at);
         }
         self.publish_size(&writer);
+        gone
     }
 
     /// Forgets the device that `source` calls `key`, as when it was deleted

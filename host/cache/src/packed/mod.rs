@@ -113,7 +113,7 @@ pub fn unpack(bytes: &[u8], words: &Words) -> Result<Device, PackedError> {
 }
 
 /// Whether [`unpack`] would succeed, without allocating.
-pub(crate) fn check(bytes: &[u8], words: &Words) -> Result<(), PackedError> {
+pub fn check(bytes: &[u8], words: &Words) -> Result<(), PackedError> {
     walk(bytes, words, &mut ())
 }
 

@@ -88,7 +88,7 @@ impl Memory {
             WriterSettings::default(),
             Some(vocabulary),
         );
-        let (handle, writer) = started.map_err(|error| StoreError::Thread(error.to_string()))?;
+        let (handle, writer) = started.map_err(|error| StoreError::Io(error.to_string()))?;
         let kept = Kept {
             writer: handle,
             store,

@@ -8,7 +8,7 @@ use portreeve_gateway::Memory;
 use portreeve_gateway::inventory::InventorySettings;
 use portreeve_store::{Store, StoreSettings, Writer};
 
-use crate::commands::store::explain_open;
+use crate::commands::store::explain;
 use crate::config::{Config, ConnectorConfig, Problem, Problems, StoreConfig};
 
 /// The memory, and who makes it durable.
@@ -38,7 +38,7 @@ pub(crate) fn store(config: &Config) -> Result<Option<Arc<Store>>, Problems> {
     let settings = StoreSettings {
         cache_bytes: cache.bytes(),
     };
-    let store = Store::open(&path, &settings).map_err(|error| explain_open(&path, &error))?;
+    let store = Store::open(&path, &settings).map_err(|error| explain(&error))?;
     Ok(Some(Arc::new(store)))
 }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use portreeve_cache::packed::check as check_device;
-use portreeve_store::{OpenError, Store, StoreSettings};
+use portreeve_cache::packed::{Words, check};
+use portreeve_store::{DeviceRow, Store, StoreSettings};
 use reqwest::Method;
 use serde_json::json;
 
@@ -40,8 +40,9 @@ pub(super) fn run(
 }
 
 fn verify(path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
-    let report = portreeve_store::verify(path, &mut |words, device| check_device(device, words));
-    let report = report.map_err(|error| explain(path, error.to_string()))?;
+    existing(path)?;
+    let report = portreeve_store::verify(path, &mut Checker::default().check());
+    let report = report.map_err(|error| explain(&error))?;
     if as_json {
         let devices: serde_json::Map<_, _> = report
             .devices
@@ -86,27 +87,27 @@ async fn back_up(config: &Config, path: &Path, file: &Path) -> anyhow::Result<Ex
     } else {
         existing(path)?;
         let store = Store::open(path, &StoreSettings::default());
-        let store = store.map_err(|error| explain_open(path, &error))?;
-        portreeve_store::backup(&store, &file).map_err(|error| explain(path, error.to_string()))?;
+        let store = store.map_err(|error| explain(&error))?;
+        portreeve_store::backup(&store, &file).map_err(|error| explain(&error))?;
     }
     output::line(format!("copied to `{}`", file.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn restore(file: &Path, path: &Path) -> anyhow::Result<ExitCode> {
-    portreeve_store::restore(file, path, &mut |words, device| check_device(device, words))
-        .map_err(|error| explain(path, error.to_string()))?;
-    output::line(format!(
-        "`{}` is in place; what was there before is beside it as `.before-restore`",
-        path.display()
-    ))?;
+    let restored = portreeve_store::restore(file, path, &mut Checker::default().check());
+    let (report, before) = restored.map_err(|error| explain(&error))?;
+    let devices: u64 = report.devices.iter().map(|(_, count)| count).sum();
+    output::line(format!("`{}` is in place, with {devices} devices", path.display()))?;
+    if let Some(before) = before {
+        output::line(format!("what was there before is `{}`", before.display()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 fn compact(path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     existing(path)?;
-    let compacted =
-        portreeve_store::compact(path).map_err(|error| explain(path, error.to_string()))?;
+    let compacted = portreeve_store::compact(path).map_err(|error| explain(&error))?;
     let (before, after) = (compacted.before, compacted.after);
     if as_json {
         output::json(&json!({ "path": path, "before": before, "after": after }))?;
@@ -130,20 +131,30 @@ fn absolute(file: &Path) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(file)?)
 }
 
-/// What can be done about a store that does not open.
-pub(crate) fn explain_open(path: &Path, error: &OpenError) -> Problems {
-    let hint = match error {
-        OpenError::InUse => "a gateway runs with this store; end it first",
-        OpenError::Newer { .. } => "start the newer Portreeve, or restore a backup of this version",
-        OpenError::Damaged(_) => "put a backup in its place with `portreeve store restore FILE`",
-        OpenError::NotAStore => "name another `directory` in `[store]`, or move the file away",
-        OpenError::Full => "make room on the disk",
-        OpenError::Io { .. } => "the folder has to be there and ours to write",
-    };
-    let message = format!("the store `{}`: {error}", path.display());
-    Problem::nowhere(message).hint(hint).into()
+/// Checks packed devices with the words of the same store.
+#[derive(Default)]
+struct Checker(Option<Words>);
+
+impl Checker {
+    fn check(mut self) -> impl FnMut(&[String], &DeviceRow<'_>) -> Result<(), String> {
+        move |words, row| {
+            let restored = || Words::restore(words.iter().cloned());
+            let words = self.0.get_or_insert_with(restored);
+            check(row.device, words).map_err(|error| error.to_string())
+        }
+    }
 }
 
-fn explain(path: &Path, error: String) -> Problems {
-    Problem::nowhere(format!("the store `{}`: {error}", path.display())).into()
+/// An error of the store, which brings its hint along.
+pub(crate) fn explain(error: &impl std::fmt::Display) -> Problems {
+    let text = error.to_string();
+    let (message, hint) = match text.split_once("\nhint: ") {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (text.as_str(), None),
+    };
+    let problem = Problem::nowhere(message);
+    match hint {
+        Some(hint) => problem.hint(hint).into(),
+        None => problem.into(),
+    }
 }
