@@ -86,12 +86,13 @@ pub fn verify(
 ) -> Result<Report, OfflineError> {
     let file = File::options().read(true).write(true).open(path);
     let file = file.map_err(|error| file::io_error(path, &error))?;
+    let file_bytes = file::length(path);
     let (database, repaired) = file::open_sound(path, file, &opening())?;
     let schema = file::schema_version(path, &database)?;
     let mut report = Report {
         schema,
         repaired,
-        file_bytes: file::length(path),
+        file_bytes,
         ..Report::default()
     };
     if schema == SCHEMA_VERSION {

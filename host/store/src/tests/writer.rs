@@ -21,7 +21,7 @@ const PATIENT: WriterSettings = WriterSettings {
     queue: 3,
     queue_bytes: 1_000,
     max_batch: 100,
-    linger: Duration::from_secs(3_600),
+    linger: Duration::from_hours(1),
     retry_first: Duration::from_millis(1),
     retry_longest: Duration::from_millis(1),
 };
