@@ -83,9 +83,7 @@ pub(crate) async fn sync(
         "a run of the inventory was asked for"
     );
     ticket.ended().await.map_err(|error| failed(&error))?;
-    let progress = inventory
-        .progress(&name)
-        .map_err(|error| refused(&error))?;
+    let progress = inventory.progress(&name).map_err(|error| refused(&error))?;
     let view = ProgressView::of(&progress.borrow());
     Ok(answer(&view))
 }

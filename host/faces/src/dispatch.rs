@@ -96,9 +96,7 @@ impl Dispatcher {
             Err(problem) => refuse(&problem, radius, &id),
         };
         let elapsed = started.elapsed();
-        self.faces
-            .metrics
-            .observe(area, outcome, elapsed);
+        self.faces.metrics.observe(area, outcome, elapsed);
         tracing::debug!(
             face = area.as_str(),
             client = client.as_ref().map(|client: &Arc<Client>| &*client.name),

@@ -155,7 +155,9 @@ impl Metrics {
             &["face", "outcome"],
             members,
         )?);
-        let members = Area::ALL.iter().map(|area| (vec![area.as_str()], Level::default()));
+        let members = Area::ALL
+            .iter()
+            .map(|area| (vec![area.as_str()], Level::default()));
         let in_flight = Arc::new(Family::new(
             "portreeve_face_requests_in_flight",
             "Requests that are being answered.",
@@ -185,7 +187,10 @@ impl Metrics {
             Arc::clone(&durations),
             MetricType::HISTOGRAM,
         )))?;
-        registry.register(Box::new(Registered(Arc::clone(&in_flight), MetricType::GAUGE)))?;
+        registry.register(Box::new(Registered(
+            Arc::clone(&in_flight),
+            MetricType::GAUGE,
+        )))?;
         registry.register(Box::new(failures.clone()))?;
         registry.register(Box::new(connections.clone()))?;
         registry.register(Box::new(open.clone()))?;

@@ -9,9 +9,7 @@ use portreeve_domain::{
 };
 
 use crate::decide::Decided;
-use crate::prepared::{
-    Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest,
-};
+use crate::prepared::{Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest};
 use crate::recall::{Picture, Sighting};
 use crate::rules::Rules;
 use crate::{Gateway, Record};

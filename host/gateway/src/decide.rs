@@ -104,8 +104,14 @@ impl Chain {
         };
         if !valid_for.is_zero() {
             let value = decided.clone();
-            self.verdicts
-                .insert(self.id, subject, provenance, &run.facts, Some(valid_for), value);
+            self.verdicts.insert(
+                self.id,
+                subject,
+                provenance,
+                &run.facts,
+                Some(valid_for),
+                value,
+            );
         }
         decided
     }

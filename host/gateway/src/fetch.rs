@@ -163,7 +163,7 @@ impl Fetcher {
         let (word, sighting) = match result {
             Ok(Lookup::Found(device)) => {
                 let another = is_another(|id| device.ids.contains(id), identifiers);
-                let record = self.memory.learn(self.id, *device, now);
+                let record = self.memory.learn(self.id, &device, now);
                 if another {
                     ("ambiguous", Sighting::Ambiguous)
                 } else {

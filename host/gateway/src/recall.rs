@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use portreeve_domain::{Absence, Finding, SourceOutcome, SourceReport};
 
-use crate::{DeviceCache, Record};
 use crate::conflict::contradict;
 use crate::prepared::Sighted;
+use crate::{DeviceCache, Record};
 
 /// One source's part in an answer.
 #[derive(Clone, Debug)]

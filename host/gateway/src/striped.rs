@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram as HistogramValue, LabelPair, Metric, MetricFamily, MetricType,
+    Bucket, Counter, Gauge, Histogram as HistogramValue, LabelPair, Metric, MetricFamily,
+    MetricType,
 };
 
 /// Threads beyond this share.
@@ -77,7 +78,9 @@ impl Histogram {
         let mut buckets = Vec::with_capacity(BOUNDS.len());
         for place in 0..=BOUNDS.len() {
             let counts = self.0.iter().filter_map(|stripe| stripe.counts.get(place));
-            cumulative += counts.map(|count| count.load(Ordering::Relaxed)).sum::<u64>();
+            cumulative += counts
+                .map(|count| count.load(Ordering::Relaxed))
+                .sum::<u64>();
             if let Some(bound) = BOUNDS.get(place) {
                 let mut bucket = Bucket::default();
                 bucket.set_upper_bound(*bound as f64 / 1e6);
@@ -85,7 +88,10 @@ impl Histogram {
                 buckets.push(bucket);
             }
         }
-        let nanos = self.0.iter().map(|stripe| stripe.sum.load(Ordering::Relaxed));
+        let nanos = self
+            .0
+            .iter()
+            .map(|stripe| stripe.sum.load(Ordering::Relaxed));
         value.set_sample_sum(nanos.sum::<u64>() as f64 / 1e9);
         value.set_sample_count(cumulative);
         value.set_bucket(buckets);
@@ -237,14 +243,27 @@ mod tests {
     #[test]
     fn durations_fall_into_their_buckets() {
         let histogram = Histogram::default();
-        for (micros, place) in [(0, 0), (10, 0), (11, 1), (1_000, 6), (10_000_000, 16), (u64::MAX, 17)] {
+        for (micros, place) in [
+            (0, 0),
+            (10, 0),
+            (11, 1),
+            (1_000, 6),
+            (10_000_000, 16),
+            (u64::MAX, 17),
+        ] {
             let before = histogram.value().get_bucket().to_vec();
             histogram.observe(Duration::from_micros(micros));
-            for (number, (before, after)) in
-                before.iter().zip(histogram.value().get_bucket()).enumerate()
+            for (number, (before, after)) in before
+                .iter()
+                .zip(histogram.value().get_bucket())
+                .enumerate()
             {
                 let more = after.cumulative_count() - before.cumulative_count();
-                assert_eq!(more, u64::from(number >= place), "{micros} µs, bucket {number}");
+                assert_eq!(
+                    more,
+                    u64::from(number >= place),
+                    "{micros} µs, bucket {number}"
+                );
             }
         }
         assert_eq!(histogram.value().get_sample_count(), 6);

@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
-    Absence, Answer, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding,
-    Identifier, Lists, Origin, Outcome, Question, SourceOutcome, Subject, Verdict,
+    Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
+    Lists, Origin, Outcome, Question, SourceOutcome, Subject, Verdict,
 };
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -195,7 +195,7 @@ fn question(ids: &[&str]) -> Question {
     Question::new(ids, Arc::default(), Duration::from_secs(5))
 }
 
-fn verdict(answer: &Answer) -> &'static str {
+fn verdict(answer: &Answered) -> &'static str {
     match &answer.outcome {
         Outcome::Decided(decision) => decision.verdict.as_str(),
         Outcome::CannotTell(_) => "cannot-tell",

@@ -111,7 +111,7 @@ fn main() {
     println!("backup of the rest: {:?}", started.elapsed());
     drop(store);
     let started = Instant::now();
-    let report = verify(&path, &mut |_| Ok(())).unwrap();
+    let report = verify(&path, &mut |_, _| Ok(())).unwrap();
     println!("verify: {:?}, {:?}", started.elapsed(), report.devices);
     let started = Instant::now();
     let compacted = compact(&path).unwrap();

@@ -73,17 +73,13 @@ pub struct Compacted {
 
 /// Looks at a device's bytes, given the words that they refer to, and says what
 /// is wrong with them.
-pub type CheckDevice<'a> =
-    &'a mut dyn FnMut(&[String], &DeviceRow<'_>) -> Result<(), String>;
+pub type CheckDevice<'a> = &'a mut dyn FnMut(&[String], &DeviceRow<'_>) -> Result<(), String>;
 
 /// Checks every page and every row of the store at `path`, which nobody else
 /// may have open. `check_device` looks into the bytes of each device and says
 /// what is wrong with them. A store of an older version is not migrated, and of
 /// its rows only those are read whose form is still the same.
-pub fn verify(
-    path: &Path,
-    check_device: CheckDevice<'_>,
-) -> Result<Report, OfflineError> {
+pub fn verify(path: &Path, check_device: CheckDevice<'_>) -> Result<Report, OfflineError> {
     let file = File::options().read(true).write(true).open(path);
     let file = file.map_err(|error| file::io_error(path, &error))?;
     let file_bytes = file::length(path);

@@ -44,7 +44,7 @@ fn batch(number: u32) -> Batch {
 }
 
 fn check(path: &Path) -> Result<Report, OfflineError> {
-    verify(path, &mut |row| {
+    verify(path, &mut |_, row| {
         if row.device.len() == 400 {
             Ok(())
         } else {
@@ -76,7 +76,7 @@ fn a_sound_store_is_counted() {
     };
     assert_eq!(report, expected);
 
-    let error = verify(&path, &mut |_| Err("no device".to_owned())).unwrap_err();
+    let error = verify(&path, &mut |_, _| Err("no device".to_owned())).unwrap_err();
     assert!(
         error
             .to_string()
@@ -143,7 +143,7 @@ fn a_restored_store_is_the_backup() {
     store.commit(&batch(0)).unwrap();
     backup(&store, &copy).unwrap();
     store.commit(&batch(1)).unwrap();
-    let restored = restore(&copy, &path, &mut |_| Ok(()));
+    let restored = restore(&copy, &path, &mut |_, _| Ok(()));
     assert_eq!(
         restored,
         Err(OpenError::InUse { path: path.clone() }.into())
@@ -153,7 +153,7 @@ fn a_restored_store_is_the_backup() {
     // Whatever is wrong with the present file.
     fs::write(&path, b"rubbish").unwrap();
     for kept in ["store.before-restore", "store.before-restore.1"] {
-        let (report, old) = restore(&copy, &path, &mut |_| Ok(())).unwrap();
+        let (report, old) = restore(&copy, &path, &mut |_, _| Ok(())).unwrap();
         assert_eq!(report.words, 1);
         assert_eq!(old, Some(directory.path().join(kept)));
         assert_eq!(open(&path).words().unwrap(), ["word 0"]);
@@ -169,7 +169,7 @@ fn a_restored_store_is_the_backup() {
     let middle = content.len() / 2;
     content.truncate(middle);
     fs::write(&bad, &content).unwrap();
-    let error = restore(&bad, &path, &mut |_| Ok(())).unwrap_err();
+    let error = restore(&bad, &path, &mut |_, _| Ok(())).unwrap_err();
     assert!(
         error.to_string().contains(&*bad.to_string_lossy()),
         "{error}"
@@ -177,7 +177,7 @@ fn a_restored_store_is_the_backup() {
     assert_eq!(open(&path).words().unwrap(), ["word 0"]);
 
     let new = directory.path().join("new");
-    assert_eq!(restore(&copy, &new, &mut |_| Ok(())).unwrap().1, None);
+    assert_eq!(restore(&copy, &new, &mut |_, _| Ok(())).unwrap().1, None);
     assert_eq!(open(&new).device_count("intune"), Ok(200));
     let left = fs::read_dir(directory.path()).unwrap();
     assert_eq!(left.count(), 6, "no temporary file is left");

@@ -64,7 +64,7 @@ fn an_older_store_is_migrated() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     version_0(&path);
-    assert_eq!(verify(&path, &mut |_| Ok(())).unwrap().schema, 0);
+    assert_eq!(verify(&path, &mut |_, _| Ok(())).unwrap().schema, 0);
     // Twice: migrating is done once.
     for _ in 0..2 {
         let store = open(&path).unwrap();
@@ -81,7 +81,7 @@ fn an_older_store_is_migrated() {
             (Timestamp::from_millis(7), 0, b"jamf".to_vec())
         );
     }
-    let report = verify(&path, &mut |_| Ok(())).unwrap();
+    let report = verify(&path, &mut |_, _| Ok(())).unwrap();
     assert_eq!(report.schema, SCHEMA_VERSION);
     let old = Database::open(&path).unwrap().begin_read().unwrap();
     assert!(

@@ -113,10 +113,7 @@ fn render(answer: &Answer) -> (StatusCode, Vec<u8>) {
             )
         }
     };
-    (
-        status,
-        serde_json::to_vec(&attributes).unwrap_or_default(),
-    )
+    (status, serde_json::to_vec(&attributes).unwrap_or_default())
 }
 
 fn reply(status: StatusCode, body: Vec<u8>, answer: &Answer) -> Reply {

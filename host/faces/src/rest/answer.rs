@@ -69,10 +69,12 @@ pub(super) fn write_members(json: &mut Json, answer: &Answer) {
                 .raw("\"");
         }
     }
-    json.raw(",\"sources\":[")
-        .each(answer.sources.iter().zip(0_u8..), |json, (source, number)| {
+    json.raw(",\"sources\":[").each(
+        answer.sources.iter().zip(0_u8..),
+        |json, (source, number)| {
             write_source(json, source, number, answer);
-        });
+        },
+    );
     json.raw("],\"stale\":").boolean(answer.is_stale());
     json.raw(",\"origin\":\"").raw(answer.origin.as_str());
     json.raw("\",\"policy\":")

@@ -66,10 +66,13 @@ pub(crate) async fn batch(
         stream::iter((!text.is_empty()).then(|| Bytes::from_static(text.as_bytes())))
     };
     // The permit lives as long as the stream, also when the client goes away.
-    let frames = once(start).chain(answers).chain(once(end)).map(move |frame| {
-        let _held = &permit;
-        Ok::<_, std::convert::Infallible>(frame)
-    });
+    let frames = once(start)
+        .chain(answers)
+        .chain(once(end))
+        .map(move |frame| {
+            let _held = &permit;
+            Ok::<_, std::convert::Infallible>(frame)
+        });
     let mut response = Response::new(AxumBody::from_stream(frames));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, form.content_type());

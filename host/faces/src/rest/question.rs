@@ -284,9 +284,15 @@ mod tests {
         for (json, expected) in [
             (r#"{"identifiers":["00:50:56:a4:89:5a"]}"#, true),
             (" { \"identifiers\" : [ \"0050.56a4.895a\" ] }\n", true),
-            (r#"{"identifiers":["3eeb9e62-cec9-4dd8-9dd6-74903695a62b"]}"#, true),
+            (
+                r#"{"identifiers":["3eeb9e62-cec9-4dd8-9dd6-74903695a62b"]}"#,
+                true,
+            ),
             (r#"{"identifiers":["00:50:56:a4:89:5a","serial:x"]}"#, false),
-            (r#"{"identifiers":["00:50:56:a4:89:5a"],"connection":{}}"#, false),
+            (
+                r#"{"identifiers":["00:50:56:a4:89:5a"],"connection":{}}"#,
+                false,
+            ),
             (r#"{"identifiers":["00:50:56:a4:89:5a"]}}"#, false),
             (r#"{"identifiers":["\u0030050.56a4.895a"]}"#, false),
             (r#"{"identifiers":["serial:x"]}"#, false),

@@ -4,7 +4,6 @@
 //! Questions read memory only. What sources say goes into memory at once and
 //! into the store behind, in batches on the store's own thread.
 
-mod merge;
 mod picture;
 
 use std::ops::ControlFlow;
@@ -13,10 +12,11 @@ use std::sync::Arc;
 use portreeve_cache::packed::Words;
 use portreeve_cache::{CacheSettings, SourceId};
 use portreeve_domain::{Device, Identifier, Timestamp};
-use portreeve_store::{DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings};
+use portreeve_store::{
+    DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings,
+};
 
 use crate::{DeviceCache, Record};
-use merge::Spoken;
 pub use picture::SourcePicture;
 
 /// The epoch of a device that a question brought. A full read that began before
@@ -29,8 +29,6 @@ pub struct Memory {
     devices: DeviceCache,
     /// Names of the sources; a [`SourceId`] is the place of one.
     sources: Vec<Arc<str>>,
-    /// What look-ups speak of, by source.
-    spoken: Vec<Spoken>,
     kept: Option<Kept>,
 }
 
@@ -66,7 +64,6 @@ impl Memory {
     pub fn volatile(settings: CacheSettings, sources: Vec<Arc<str>>) -> Self {
         Self {
             devices: DeviceCache::new(settings),
-            spoken: sources.iter().map(|_| Spoken::default()).collect(),
             sources,
             kept: None,
         }
@@ -95,7 +92,6 @@ impl Memory {
         };
         let memory = Self {
             devices,
-            spoken: sources.iter().map(|_| Spoken::default()).collect(),
             sources,
             kept: Some(kept),
         };
@@ -118,17 +114,8 @@ impl Memory {
     }
 
     /// Takes in what a source said when it was asked for one device.
-    ///
-    /// A look-up may say less than the inventory did. What no look-up of this
-    /// source ever speaks of stays as it was; for the rest its word counts.
-    pub(crate) fn learn(&self, source: SourceId, mut device: Device, at: Timestamp) -> Record {
-        if let Some(spoken) = self.spoken.get(usize::from(source.0)) {
-            spoken.note(&device);
-            if let Some(before) = self.devices.get(source, &device.key) {
-                spoken.fill(&mut device, self.devices.device(&before));
-            }
-        }
-        let record = self.devices.insert(source, &device, at);
+    pub(crate) fn learn(&self, source: SourceId, device: &Device, at: Timestamp) -> Record {
+        let record = self.devices.insert(source, device, at);
         if let Some((kept, name)) = self.kept_as(source) {
             kept.writer.put_device(&DeviceRow {
                 source: name,

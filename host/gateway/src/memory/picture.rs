@@ -35,8 +35,7 @@ impl SourcePicture {
     fn take_in(&self, device: &Device, state: &InventoryState, at: Timestamp, batch: &mut Batch) {
         let present = self.memory.devices.get(self.source, &device.key);
         let newer = present.filter(|record| record.fetched_at() > at);
-        let record =
-            newer.unwrap_or_else(|| self.memory.devices.insert(self.source, device, at));
+        let record = newer.unwrap_or_else(|| self.memory.devices.insert(self.source, device, at));
         batch.put_device(&DeviceRow {
             source: &self.name,
             key: &device.key,

@@ -62,7 +62,9 @@ fn private_folder(path: &Path) -> Result<(), Problems> {
 /// to read.
 pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptMemory, Problems> {
     let names = config.connectors.0.iter();
-    let sources = names.map(|config| config.name.value.as_str().into()).collect();
+    let sources = names
+        .map(|config| config.name.value.as_str().into())
+        .collect();
     let settings = config.cache.to_settings();
     let Some(store) = store else {
         return Ok(KeptMemory {

@@ -56,7 +56,10 @@ impl Control {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let mut response = request.send().await.context("the gateway does not answer")?;
+        let mut response = request
+            .send()
+            .await
+            .context("the gateway does not answer")?;
         let status = response.status();
         let mut content = Vec::new();
         while let Some(chunk) = response.chunk().await.context("the gateway went away")? {

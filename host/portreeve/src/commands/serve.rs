@@ -105,8 +105,12 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let plain = config.server.plain.is_some().then_some("http");
     let control = super::control::socket(&config);
     let config = Arc::into_inner(config).context("the configuration is still in use")?;
-    let faces =
-        assemble::face_settings(config.server, &config.clients.0, control, Arc::clone(&inventory));
+    let faces = assemble::face_settings(
+        config.server,
+        &config.clients.0,
+        control,
+        Arc::clone(&inventory),
+    );
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;

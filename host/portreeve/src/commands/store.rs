@@ -98,7 +98,10 @@ fn restore(file: &Path, path: &Path) -> anyhow::Result<ExitCode> {
     let restored = portreeve_store::restore(file, path, &mut Checker::default().check());
     let (report, before) = restored.map_err(|error| explain(&error))?;
     let devices: u64 = report.devices.iter().map(|(_, count)| count).sum();
-    output::line(format!("`{}` is in place, with {devices} devices", path.display()))?;
+    output::line(format!(
+        "`{}` is in place, with {devices} devices",
+        path.display()
+    ))?;
     if let Some(before) = before {
         output::line(format!("what was there before is `{}`", before.display()))?;
     }

@@ -42,7 +42,11 @@ pub(super) fn run(config: &Config, command: &ConnectorSync) -> anyhow::Result<Ex
             command.name,
             number("read"),
             number("removed"),
-            result.get("devices_per_second").and_then(Value::as_f64).unwrap_or(0.0).round(),
+            result
+                .get("devices_per_second")
+                .and_then(Value::as_f64)
+                .unwrap_or(0.0)
+                .round(),
         ))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -75,7 +79,8 @@ async fn in_this_process(
     command: &ConnectorSync,
 ) -> anyhow::Result<Value> {
     if config.store.is_none() {
-        let problem = Problem::nowhere("what is read would be forgotten at once: there is no store");
+        let problem =
+            Problem::nowhere("what is read would be forgotten at once: there is no store");
         return Err(Problems::from(problem.hint(
             "add `[store]` with `directory = \"/var/lib/portreeve\"`, then start the gateway or try again",
         ))

@@ -54,8 +54,12 @@ impl DecisionsConfig {
             && let Some(node) = section.node("keep")
         {
             section.reader.report(
-                Problem::new(&node.place, &node.key, "there is no place to keep decisions")
-                    .hint("add `[store]` with `directory = \"/var/lib/portreeve\"`"),
+                Problem::new(
+                    &node.place,
+                    &node.key,
+                    "there is no place to keep decisions",
+                )
+                .hint("add `[store]` with `directory = \"/var/lib/portreeve\"`"),
             );
         }
         section.finish();
@@ -113,9 +117,9 @@ impl InventoryConfig {
             let problem = section.problem(format!(
                 "`full-interval` ({full}) is shorter than `interval` ({interval})"
             ));
-            section.reader.report(problem.hint(
-                "changes are read every `interval`, everything every `full-interval`",
-            ));
+            section.reader.report(
+                problem.hint("changes are read every `interval`, everything every `full-interval`"),
+            );
         }
         section.finish();
         read
