@@ -212,9 +212,9 @@ impl Process {
         }
     }
 
-    fn take_in(&self, shelf: &Shelf, change: Change, state: InventoryState) {
+    fn take_in(&self, kept: &Shelf, change: Change, state: InventoryState) {
         let seen: Vec<Device> = change.upserts.clone();
-        shelf.take_in(change, state);
+        kept.take_in(change, state);
         let mut world = self.world.lock();
         for device in seen {
             let is_same = world
@@ -329,7 +329,9 @@ async fn play(tells_changes: bool, before: Vec<Event>, script: Vec<Turn>, after:
         tells_changes,
         ..World::default()
     };
-    before.into_iter().for_each(|event| world.happen(event));
+    for event in before {
+        world.happen(event);
+    }
     world.script = script.into();
     // Whoever finds the script at its end shall not overtake a crash.
     let rest: Turn = (Vec::new(), Fate::Works, 10);
