@@ -11,9 +11,6 @@ use portreeve_plugin::settings::document;
 use crate::services::Services;
 use crate::settings::Settings;
 
-/// Where the discovered address is kept.
-const KEY: &str = "compliance-service";
-
 /// The host that runs this component.
 pub(crate) struct Host;
 
@@ -58,12 +55,13 @@ impl Services for Host {
         clock::now_ms()
     }
 
-    fn recall(&self) -> Option<Vec<u8>> {
-        match state::get(KEY) {
+    fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        match state::get(key) {
             Ok(entry) => entry.map(|entry| entry.value),
             Err(error) => {
                 portreeve_plugin::warn!(
-                    "the kept address cannot be read",
+                    "what is kept cannot be read",
+                    key = key,
                     error = format!("{error:?}")
                 );
                 None
@@ -71,9 +69,25 @@ impl Services for Host {
         }
     }
 
-    fn remember(&self, value: &[u8], ttl_ms: u64) {
-        if let Err(error) = state::set(KEY, value, None, Some(ttl_ms)) {
-            portreeve_plugin::warn!("the address cannot be kept", error = format!("{error:?}"));
+    fn remember(&self, key: &str, value: &[u8], ttl_ms: u64) -> bool {
+        let result = state::set(key, value, None, Some(ttl_ms));
+        if let Err(error) = &result {
+            portreeve_plugin::warn!(
+                "a value cannot be kept",
+                key = key,
+                error = format!("{error:?}")
+            );
+        }
+        result.is_ok()
+    }
+
+    fn forget(&self, key: &str) {
+        if let Err(error) = state::delete(key) {
+            portreeve_plugin::warn!(
+                "a value cannot be dropped",
+                key = key,
+                error = format!("{error:?}")
+            );
         }
     }
 

@@ -7,23 +7,23 @@ pub(crate) struct Mac([u8; 6]);
 impl Mac {
     /// Reads any common spelling: with colons, hyphens or dots, or without.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text
-            .trim()
-            .bytes()
-            .filter(|byte| !matches!(byte, b':' | b'-' | b'.'))
-            .map(|byte| char::from(byte).to_digit(16))
-            .map(|digit| digit.and_then(|digit| u8::try_from(digit).ok()))
-            .collect::<Option<_>>()?;
-        let mut octets = [0; 6];
-        if digits.len() != 12 {
-            return None;
-        }
-        for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
-            if let [high, low] = pair {
-                *octet = high << 4 | low;
+        let mut octets = [0_u8; 6];
+        let mut digits = 0_usize;
+        for byte in text.trim().bytes() {
+            if matches!(byte, b':' | b'-' | b'.') {
+                continue;
             }
+            let digit = char::from(byte).to_digit(16)?;
+            let octet = octets.get_mut(digits / 2)?;
+            *octet = *octet << 4 | u8::try_from(digit).ok()?;
+            digits += 1;
         }
-        Some(Self(octets))
+        (digits == 12).then_some(Self(octets))
+    }
+
+    /// The six octets in the order of transmission.
+    pub(crate) fn octets(self) -> [u8; 6] {
+        self.0
     }
 
     /// As Intune wants it: `005056A4895A`.
@@ -33,7 +33,16 @@ impl Mac {
 
     /// As the gateway wants it: `00:50:56:a4:89:5a`.
     pub(crate) fn colons(self) -> String {
-        self.0.map(|octet| format!("{octet:02x}")).join(":")
+        let mut text = String::with_capacity(17);
+        for (position, octet) in self.0.into_iter().enumerate() {
+            if position > 0 {
+                text.push(':');
+            }
+            for digit in [octet >> 4, octet & 0xf] {
+                text.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        text
     }
 }
 
@@ -44,11 +53,15 @@ pub(crate) fn guid(text: &str) -> Option<String> {
         .strip_prefix('{')
         .and_then(|inner| inner.strip_suffix('}'))
         .unwrap_or(text);
-    let groups: Vec<usize> = text.split('-').map(str::len).collect();
-    let hex = text
-        .bytes()
-        .all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-    (hex && groups == [8, 4, 4, 4, 12]).then(|| text.to_ascii_lowercase())
+    let shaped = text.len() == 36
+        && text.bytes().enumerate().all(|(position, byte)| {
+            if matches!(position, 8 | 13 | 18 | 23) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
+        });
+    shaped.then(|| text.to_ascii_lowercase())
 }
 
 /// What a look-up asks for.

@@ -7,11 +7,12 @@
 //!
 //! The parts: `discovery` finds the service, `retrieval` asks it, `answer` reads
 //! what it says and `device` makes a device record of it, `check` tries all of
-//! that for an administrator, `errors` says what a failure means. Everything but
+//! that for an administrator, `inventory` reads the whole fleet from Graph,
+//! `errors` says what a failure means. Everything but
 //! this file talks to its host through the trait in `services`, so it runs in
 //! plain tests as well.
 //!
-//! It reads no inventory and acts on no device.
+//! It acts on no device.
 
 mod address;
 mod answer;
@@ -21,11 +22,13 @@ mod discovery;
 mod errors;
 mod host;
 mod identifier;
+mod inventory;
 mod retrieval;
 mod services;
 mod settings;
 mod xml;
 
+use portreeve_plugin::connector::inventory::{Guest as Inventory, Page, SyncError};
 use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
 use portreeve_plugin::{ConfigProblem, CredentialSlot, Descriptor, Plugin, log};
@@ -54,12 +57,15 @@ impl Plugin for Intune {
                 slot(
                     Party::Graph,
                     "Application in Microsoft Entra that may read service principals, to find the \
-                     compliance service. Scope `https://graph.microsoft.com/.default`.",
+                     compliance service, and devices if there is to be an inventory. Scope \
+                     `https://graph.microsoft.com/.default`.",
+                    &[Party::Graph, Party::Devices],
                 ),
                 slot(
                     Party::Intune,
                     "The same application, for Intune itself. Scope \
                      `https://api.manage.microsoft.com//.default`, with both slashes.",
+                    &[Party::Intune],
                 ),
             ],
         }
@@ -94,16 +100,29 @@ impl Lookup for Intune {
     }
 }
 
-fn slot(party: Party, description: &str) -> CredentialSlot {
+impl Inventory for Intune {
+    fn next_page(cursor: Option<String>, limit: u32) -> Result<Page, SyncError> {
+        log::report_panics();
+        let settings =
+            Host::settings().map_err(|problem| SyncError::Failed(Error::Misconfigured(problem)))?;
+        inventory::next_page(&Host, &settings, cursor.as_deref(), limit)
+    }
+}
+
+fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
     CredentialSlot {
         name: party.slot().to_owned(),
         description: description.to_owned(),
         kinds: ["oauth2-client-certificate", "oauth2-client-secret"]
             .map(str::to_owned)
             .to_vec(),
-        permissions: vec![party.permission().to_owned()],
+        permissions: rights
+            .iter()
+            .map(|party| party.permission().to_owned())
+            .collect(),
         optional: false,
     }
 }
 
 portreeve_plugin::export_connector!(Intune);
+portreeve_plugin::export_inventory!(Intune);

@@ -16,6 +16,31 @@ pub(crate) struct Settings {
     pub(crate) service_hosts: Vec<String>,
     pub(crate) service_version: u8,
     pub(crate) discovery_cache_hours: u32,
+    pub(crate) inventory: Inventory,
+    pub(crate) delta: Delta,
+    pub(crate) non_compliant_list: bool,
+}
+
+/// Where the whole fleet is read from.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Inventory {
+    /// Graph's `managedDevices`.
+    Graph,
+    /// Nowhere: it needs a permission that look-ups do not need.
+    #[default]
+    Off,
+}
+
+/// What is read between two full reads.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Delta {
+    /// Devices that reported since.
+    #[default]
+    LastSync,
+    /// Nothing.
+    None,
 }
 
 impl Default for Settings {
@@ -31,6 +56,9 @@ impl Default for Settings {
             .to_vec(),
             service_version: 3,
             discovery_cache_hours: 24,
+            inventory: Inventory::default(),
+            delta: Delta::default(),
+            non_compliant_list: false,
         }
     }
 }
@@ -92,6 +120,18 @@ impl Settings {
             refuse(
                 "/discovery-cache-hours".to_owned(),
                 format!("`{}` is more than 168", self.discovery_cache_hours),
+            );
+        }
+        if self.non_compliant_list && self.inventory == Inventory::Off {
+            refuse(
+                "/non-compliant-list".to_owned(),
+                "the list is part of an inventory; hint: set `inventory = \"graph\"`".to_owned(),
+            );
+        }
+        if self.non_compliant_list && self.version() == ServiceVersion::V2 {
+            refuse(
+                "/non-compliant-list".to_owned(),
+                "the list names devices by GUID, which only `service-version` 3 does".to_owned(),
             );
         }
         problems
@@ -227,6 +267,17 @@ mod tests {
                 ("/service-hosts/3", "no host name"),
                 ("/service-version", "neither 2 nor 3"),
             ],
+        );
+        check(r#"{"inventory":"Graph"}"#, &[("", "`graph` or `off`")]);
+        check(r#"{"inventory":true}"#, &[("", "do not fit")]);
+        check(r#"{"delta":"delta"}"#, &[("", "`last-sync` or `none`")]);
+        check(
+            r#"{"non-compliant-list":true}"#,
+            &[("/non-compliant-list", "set `inventory = \"graph\"`")],
+        );
+        check(
+            r#"{"non-compliant-list":true,"inventory":"graph","service-version":2}"#,
+            &[("/non-compliant-list", "only `service-version` 3")],
         );
         check(
             r#"{"discovery-cache-hours":169}"#,

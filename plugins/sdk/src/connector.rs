@@ -36,7 +36,63 @@ macro_rules! export_connector {
     };
 }
 
-/// Adds the optional ability [`inventory`].
+/// Adds the optional ability [`inventory`]: reading the whole fleet, page by page.
+///
+/// The package enables the feature `inventory`, the type implements
+/// [`inventory::Guest`] beside the three traits of [`export_connector!`], and both
+/// macros stand at the end.
+///
+/// ```no_run
+/// # use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
+/// # use portreeve_plugin::device::{Device, DeviceId};
+/// # use portreeve_plugin::{ConfigProblem, Descriptor, Plugin};
+/// use portreeve_plugin::connector::inventory::{Guest as Inventory, Page, SyncError};
+///
+/// struct Acme;
+///
+/// impl Inventory for Acme {
+///     fn next_page(cursor: Option<String>, limit: u32) -> Result<Page, SyncError> {
+///         // The host gives back what the last page left in `cursor`, perhaps after
+///         // a restart; `None` begins a full read. Begin with a version, and say so
+///         // when it is not yours (any more).
+///         let first: u64 = match &cursor {
+///             None => 0,
+///             Some(text) => text
+///                 .strip_prefix("1 ")
+///                 .and_then(|first| first.parse().ok())
+///                 .ok_or(SyncError::CursorExpired)?,
+///         };
+///         let (upserts, more) = read_devices(first, limit).map_err(SyncError::Failed)?;
+///         Ok(Page {
+///             cursor: format!("1 {}", first + upserts.len() as u64),
+///             upserts,
+///             // Only changes can tell what is gone; after a full read the host
+///             // drops what was not in it.
+///             removals: Vec::new(),
+///             more,
+///             total: None,
+///         })
+///     }
+/// }
+/// # fn read_devices(_: u64, _: u32) -> Result<(Vec<Device>, bool), Error> { todo!() }
+/// # impl Plugin for Acme {
+/// #     fn describe() -> Descriptor { todo!() }
+/// #     fn validate_config(_: String) -> Result<(), Vec<ConfigProblem>> { todo!() }
+/// # }
+/// # impl Check for Acme { fn run() -> Report { todo!() } }
+/// # impl Lookup for Acme {
+/// #     fn find(_: Vec<DeviceId>) -> Result<Outcome, Error> { todo!() }
+/// #     fn read(_: String) -> Result<Option<Device>, Error> { todo!() }
+/// # }
+///
+/// portreeve_plugin::export_connector!(Acme);
+/// portreeve_plugin::export_inventory!(Acme);
+/// # fn main() {}
+/// ```
+///
+/// A connector never waits: where the source says "too many requests" it returns
+/// [`Error::RateLimited`] and the host asks again with the same cursor. The key of a
+/// device must be the one that a look-up gives it, so that both are one record.
 #[cfg(feature = "inventory")]
 #[macro_export]
 macro_rules! export_inventory {

@@ -55,3 +55,8 @@ pub(crate) fn graph_timestamp(seconds: i64) -> String {
         at.second()
     )
 }
+
+/// `2026-08-01T10:00:00Z`, the form of Graph's dates; `milliseconds` since 1970.
+pub(crate) fn iso(milliseconds: i64) -> String {
+    format!("{}Z", graph_timestamp(milliseconds.div_euclid(1000)))
+}

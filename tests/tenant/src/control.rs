@@ -8,6 +8,7 @@
 //! | `DELETE /faults` | | clears all faults |
 //! | `DELETE /requests` | | counts from zero |
 //! | `PUT /devices` | a [`Device`] | adds or replaces a device |
+//! | `PATCH /devices/{guid}` | some fields of a [`Device`] | changes a device |
 //! | `DELETE /devices/{guid}` | | removes a device |
 //! | `POST /move` | `"not-found"`, `"redirected"` or `"refused"` | moves to a new scale unit |
 //! | `POST /advance` | seconds | moves the clock forward |
@@ -83,7 +84,10 @@ pub fn router(tenant: Tenant) -> Router {
         .route("/faults", put(plan).delete(clear))
         .route("/requests", delete(reset))
         .route("/devices", put(add_device))
-        .route("/devices/{guid}", delete(remove_device))
+        .route(
+            "/devices/{guid}",
+            delete(remove_device).patch(change_device),
+        )
         .route("/move", post(move_scale_unit))
         .route("/advance", post(advance))
         .route("/options", put(options))
@@ -149,6 +153,26 @@ async fn remove_device(Extension(tenant): Extension<Tenant>, Path(guid): Path<Uu
     } else {
         StatusCode::NOT_FOUND
     }
+}
+
+async fn change_device(
+    Extension(tenant): Extension<Tenant>,
+    Path(guid): Path<Uuid>,
+    Json(fields): Json<serde_json::Map<String, serde_json::Value>>,
+) -> Result<StatusCode, Failed> {
+    let Some(device) = tenant.device(guid) else {
+        return Err((StatusCode::NOT_FOUND, format!("no device `{guid}`")));
+    };
+    let changed = serde_json::to_value(device).and_then(|mut device| {
+        if let Some(device) = device.as_object_mut() {
+            device.extend(fields);
+            device.insert("guid".to_owned(), guid.to_string().into());
+        }
+        serde_json::from_value(device)
+    });
+    let changed = changed.map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+    tenant.add_device(changed);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn move_scale_unit(

@@ -1,5 +1,5 @@
-//! A simulated cloud tenant: Microsoft Entra, the part of Microsoft Graph that names service
-//! endpoints, and Intune's compliance service for network access control.
+//! A simulated cloud tenant: Microsoft Entra, the parts of Microsoft Graph that name service
+//! endpoints and list managed devices, and Intune's compliance service for network access control.
 //!
 //! It stands in for the real cloud in tests and in the demo, so it really verifies: secrets and
 //! signed assertions, scopes, audiences, times and roles; and it refuses in the words of the real
@@ -37,7 +37,7 @@ mod tenant;
 
 pub use authority::{Authority, CertificateError, ClientCertificate};
 pub use device::well_known;
-pub use device::{Compliance, Device, Mac};
+pub use device::{Compliance, Device, Mac, User};
 pub use entra::{RegistrationError, Resource};
 pub use fault::{Fault, RetryAfter, Step};
 pub use tenant::{Builder, Moved, StartError, Tenant};

@@ -8,9 +8,10 @@ use crate::address::Address;
 use crate::discovery;
 use crate::errors::{Failure, Party};
 use crate::identifier::Asked;
+use crate::inventory;
 use crate::retrieval;
 use crate::services::Services;
-use crate::settings::{ServiceVersion, Settings};
+use crate::settings::{Inventory, ServiceVersion, Settings};
 
 /// A device that no tenant has: these are not random enough to be given out.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
@@ -19,12 +20,20 @@ const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// tried.
 pub(crate) fn run<S: Services>(services: &S, settings: &Settings) -> Report {
     let mut findings = Vec::new();
+    let wanted = settings.inventory == Inventory::Graph;
     let [graph, intune] = [Party::Graph, Party::Intune].map(|party| {
         let info = services.renew_credential(party.slot());
-        credential(&mut findings, party, &info)
+        let usable = credential(&mut findings, party, &info);
+        if usable && wanted && party == Party::Graph {
+            permission(&mut findings, Party::Devices, &info.permissions);
+        }
+        usable
     });
     if graph {
         let service = find_service(&mut findings, services, settings);
+        if wanted {
+            read_devices(&mut findings, services, settings);
+        }
         if let Some(address) = service.filter(|_| intune) {
             ask_service(&mut findings, services, settings, &address);
         }
@@ -187,6 +196,17 @@ fn ask_service<S: Services>(
             "the service does not look at what it is asked for; do not use it",
         )),
         Err(failure) => push_unless_told(findings, "look-up", &failure, Party::Intune),
+    }
+}
+
+/// Whether the inventory can be read.
+fn read_devices<S: Services>(findings: &mut Vec<Finding>, services: &S, settings: &Settings) {
+    match inventory::probe(services, settings) {
+        Ok(()) => findings.push(passed(
+            "inventory".to_owned(),
+            "the list of devices can be read".to_owned(),
+        )),
+        Err(failure) => push_unless_told(findings, "inventory", &failure, Party::Devices),
     }
 }
 

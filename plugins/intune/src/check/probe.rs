@@ -51,12 +51,16 @@ impl<S: Services> Services for Probe<'_, S> {
         self.services.now_ms()
     }
 
-    fn recall(&self) -> Option<Vec<u8>> {
-        self.services.recall()
+    fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        self.services.recall(key)
     }
 
-    fn remember(&self, value: &[u8], ttl_ms: u64) {
-        self.services.remember(value, ttl_ms);
+    fn remember(&self, key: &str, value: &[u8], ttl_ms: u64) -> bool {
+        self.services.remember(key, value, ttl_ms)
+    }
+
+    fn forget(&self, key: &str) {
+        self.services.forget(key);
     }
 
     fn renew_credential(&self, slot: &str) -> Info {

@@ -88,7 +88,7 @@ fn everything_works() {
     assert_eq!(lines(&report), expected);
     assert!(report.findings.iter().all(|finding| finding.hint.is_none()));
     // The check asks Graph even when the address is known, and keeps it.
-    assert!(services.kept.borrow().is_some());
+    assert!(!services.kept.borrow().is_empty());
 }
 
 /// What comes after the tokens, and the hint of the last finding.
@@ -299,4 +299,63 @@ fn missing_credentials_and_settings() {
     let report = unusable("`/graph-url`: bad".to_owned());
     assert_eq!(lines(&report), ["- settings: `/graph-url`: bad"]);
     assert_eq!(report.verdict, Verdict::Failed);
+}
+
+#[test]
+fn an_inventory_needs_a_permission_more() {
+    let settings = Settings {
+        inventory: Inventory::Graph,
+        ..Settings::default()
+    };
+    let devices_permission = "DeviceManagementManagedDevices.Read.All";
+    let granted = |permissions: &[&str]| {
+        let mut granted = granted();
+        granted[0].1.permissions = permissions.iter().map(|name| (*name).to_owned()).collect();
+        granted
+    };
+    let run = |permissions: &[&str], list| {
+        let services = host(
+            granted(permissions),
+            [endpoints("a"), list, server_info(), devices(&[])],
+        );
+        let report = super::run(&services, &settings);
+        let asked = services.asked();
+        assert!(
+            asked[1].ends_with("/v1.0/deviceManagement/managedDevices?$select=id&$top=1"),
+            "{asked:?}"
+        );
+        report
+    };
+    let fine = run(
+        &["Application.Read.All", devices_permission],
+        ok(r#"{"value":[]}"#),
+    );
+    assert_eq!(fine.verdict, Verdict::Passed);
+    let lines = lines(&fine);
+    assert_eq!(
+        lines[2],
+        format!("+ permission {devices_permission}: the token names `{devices_permission}`")
+    );
+    assert!(
+        lines.contains(&"+ inventory: the list of devices can be read".to_owned()),
+        "{lines:?}"
+    );
+
+    let refused = run(&["Application.Read.All"], status(403));
+    assert_eq!(refused.verdict, Verdict::Failed);
+    let inventory = refused
+        .findings
+        .iter()
+        .find(|finding| finding.subject == "inventory")
+        .unwrap();
+    assert!(inventory.message.contains(devices_permission));
+    assert!(
+        inventory
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains(devices_permission)
+    );
+    // The look-up is tried all the same.
+    assert_eq!(refused.findings.last().unwrap().verdict, Verdict::Passed);
 }

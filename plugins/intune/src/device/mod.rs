@@ -176,7 +176,7 @@ fn operating_system(entry: &Entry) -> Option<OperatingSystem> {
     })
 }
 
-fn family_by_name(name: &str) -> Option<&'static str> {
+pub(crate) fn family_by_name(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     // `macos` before `os`, `ipados` before `ios`.
     [

@@ -15,6 +15,9 @@ use crate::settings::Settings;
 /// Intune's own application, the same in every tenant.
 const INTUNE_APPLICATION: &str = "0000000a-0000-0000-c000-000000000000";
 
+/// Where the discovered address is kept.
+const KEY: &str = "compliance-service";
+
 /// Most pages of the list that are read; today it has one.
 const MAX_PAGES: usize = 10;
 
@@ -57,7 +60,7 @@ pub(crate) fn discover<S: Services>(services: &S, settings: &Settings) -> Result
             uri,
         };
         if let Ok(value) = serde_json::to_vec(&kept) {
-            services.remember(&value, settings.discovery_cache_ms());
+            services.remember(KEY, &value, settings.discovery_cache_ms());
         }
     }
     Ok(Service {
@@ -79,7 +82,7 @@ fn recall<S: Services>(services: &S, settings: &Settings) -> Option<Address> {
     if settings.discovery_cache_hours == 0 {
         return None;
     }
-    let kept: Kept = serde_json::from_slice(&services.recall()?).ok()?;
+    let kept: Kept = serde_json::from_slice(&services.recall(KEY)?).ok()?;
     let same = kept.graph == settings.graph_url && kept.version == settings.service_version;
     same.then(|| accepted(&kept.uri, settings).ok()).flatten()
 }

@@ -21,7 +21,7 @@ fn asks_once_and_remembers() {
     assert_eq!(found(&services, &settings), fake::service("msud01"));
     assert_eq!(found(&services, &settings), fake::service("msud01"));
     assert_eq!(services.asked(), [ENDPOINTS]);
-    assert_eq!(services.kept_for.get(), 24 * 3_600_000);
+    assert_eq!(services.kept.borrow()[KEY].1, 24 * 3_600_000);
     assert!(service(&services, &settings).unwrap().remembered);
 }
 
@@ -51,7 +51,7 @@ fn other_settings_make_what_was_remembered_void() {
     ] {
         assert_eq!(recall(&services, &changed), None, "{changed:?}");
     }
-    services.kept.replace(Some(b"nonsense".to_vec()));
+    services.remember(KEY, b"nonsense", 1);
     assert_eq!(recall(&services, &settings), None);
 }
 
@@ -64,7 +64,7 @@ fn nothing_is_kept_when_that_is_wanted() {
     };
     assert_eq!(found(&services, &settings), fake::service("a"));
     assert_eq!(found(&services, &settings), fake::service("b"));
-    assert_eq!(*services.kept.borrow(), None);
+    assert!(services.kept.borrow().is_empty());
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn check(answers: impl IntoIterator<Item = Result<Response, HttpError>>, kind: &
     let shown = format!("{:?}", failure.error);
     assert!(shown.starts_with(kind), "{shown}");
     assert!(shown.contains(text), "{shown}");
-    assert!(services.kept.borrow().is_none(), "{shown}");
+    assert!(services.kept.borrow().is_empty(), "{shown}");
     services.asked();
 }
 

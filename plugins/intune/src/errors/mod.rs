@@ -15,13 +15,15 @@ const LONGEST_TEXT: usize = 400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Party {
     Graph,
+    /// Graph's devices: the same host and credential, another permission.
+    Devices,
     Intune,
 }
 
 impl Party {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Graph => "Microsoft Graph",
+            Self::Graph | Self::Devices => "Microsoft Graph",
             Self::Intune => "Intune's compliance service",
         }
     }
@@ -29,7 +31,7 @@ impl Party {
     /// The credential that the host adds.
     pub(crate) fn slot(self) -> &'static str {
         match self {
-            Self::Graph => "graph",
+            Self::Graph | Self::Devices => "graph",
             Self::Intune => "intune",
         }
     }
@@ -38,6 +40,7 @@ impl Party {
     pub(crate) fn permission(self) -> &'static str {
         match self {
             Self::Graph => "Application.Read.All",
+            Self::Devices => "DeviceManagementManagedDevices.Read.All",
             Self::Intune => "get_device_compliance",
         }
     }
@@ -53,6 +56,10 @@ impl Party {
                 "Directory.Read.All",
                 "ServicePrincipalEndpoint.Read.All",
             ],
+            Self::Devices => &[
+                "DeviceManagementManagedDevices.Read.All",
+                "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
             Self::Intune => &["get_device_compliance"],
         }
     }
@@ -60,7 +67,7 @@ impl Party {
     /// Where that permission is found in the portal.
     pub(crate) fn permission_place(self) -> &'static str {
         match self {
-            Self::Graph => "Microsoft Graph, application permission",
+            Self::Graph | Self::Devices => "Microsoft Graph, application permission",
             Self::Intune => "Intune, application permission",
         }
     }
@@ -133,7 +140,7 @@ pub(crate) fn from_status(party: Party, response: &Response, now_ms: u64) -> Fai
     };
     match status {
         401 => Failure::new(Error::Unauthenticated(match party {
-            Party::Graph => text,
+            Party::Graph | Party::Devices => text,
             Party::Intune => format!(
                 "{}; the token's audience is wrong, or the application lacks the permission `{}`",
                 text.trim_end_matches('.'),
@@ -221,6 +228,10 @@ fn told(body: &[u8]) -> Option<String> {
 
 /// One line of bounded length.
 pub(crate) fn shortened(text: &str) -> String {
+    // Nearly every text is short and plain, and an inventory has millions.
+    if text.len() <= LONGEST_TEXT && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.trim().to_owned();
+    }
     let mut line: String = text
         .chars()
         .map(|character| {

@@ -9,6 +9,7 @@ use crate::device;
 use crate::discovery::{self, Service};
 use crate::errors::{self, Failure, Party};
 use crate::identifier::{self, Asked, Mac};
+use crate::inventory;
 use crate::services::Services;
 use crate::settings::{ServiceVersion, Settings};
 
@@ -79,7 +80,12 @@ pub(crate) fn ask<S: Services>(
     let entries = answer::read(&response.body)
         .and_then(|entries| answer::about(asked, entries))
         .map_err(|problem| unreadable(&problem))?;
-    outcome(entries, asked)
+    match outcome(entries, asked)? {
+        Outcome::Found(device) => {
+            inventory::complete(services, settings, device).map(Outcome::Found)
+        }
+        other => Ok(other),
+    }
 }
 
 /// Asks the service who it is.
@@ -97,7 +103,11 @@ pub(crate) fn server_info<S: Services>(
 
 /// Gets something from the service. When it seems to have moved, its address is
 /// discovered again and the request repeated, once.
-fn get<S: Services>(services: &S, settings: &Settings, path: &str) -> Result<Response, Failure> {
+pub(crate) fn get<S: Services>(
+    services: &S,
+    settings: &Settings,
+    path: &str,
+) -> Result<Response, Failure> {
     let service = discovery::service(services, settings)?;
     match get_from(services, &service, path) {
         Err(failure) if failure.moved && service.remembered => {

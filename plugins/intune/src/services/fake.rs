@@ -6,7 +6,7 @@
 )]
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use portreeve_plugin::connector::credentials::{Info, Status};
 use portreeve_plugin::http::{Error, Header, Response};
@@ -20,8 +20,10 @@ pub(crate) const NOW: u64 = 1_787_270_400_000;
 pub(crate) struct Fake {
     pub(crate) answers: RefCell<VecDeque<Result<Response, Error>>>,
     pub(crate) asked: RefCell<Vec<String>>,
-    pub(crate) kept: RefCell<Option<Vec<u8>>>,
-    pub(crate) kept_for: Cell<u64>,
+    /// Values under their keys, and how long they are kept.
+    pub(crate) kept: RefCell<BTreeMap<String, (Vec<u8>, u64)>>,
+    /// What the clock is ahead of [`NOW`], in milliseconds.
+    pub(crate) ahead: Cell<u64>,
     pub(crate) credentials: RefCell<Vec<(String, Info)>>,
 }
 
@@ -56,16 +58,25 @@ impl Services for Fake {
     }
 
     fn now_ms(&self) -> u64 {
-        NOW
+        NOW + self.ahead.get()
     }
 
-    fn recall(&self) -> Option<Vec<u8>> {
-        self.kept.borrow().clone()
+    fn recall(&self, key: &str) -> Option<Vec<u8>> {
+        Some(self.kept.borrow().get(key)?.0.clone())
     }
 
-    fn remember(&self, value: &[u8], ttl_ms: u64) {
-        self.kept.replace(Some(value.to_vec()));
-        self.kept_for.set(ttl_ms);
+    fn remember(&self, key: &str, value: &[u8], ttl_ms: u64) -> bool {
+        // As much as the host allows by default.
+        let fits = value.len() <= 64 << 10;
+        if fits {
+            let entry = (value.to_vec(), ttl_ms);
+            self.kept.borrow_mut().insert(key.to_owned(), entry);
+        }
+        fits
+    }
+
+    fn forget(&self, key: &str) {
+        self.kept.borrow_mut().remove(key);
     }
 
     fn renew_credential(&self, slot: &str) -> Info {

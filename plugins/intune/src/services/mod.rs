@@ -12,12 +12,15 @@ pub(crate) trait Services {
     /// Milliseconds since the Unix epoch, UTC.
     fn now_ms(&self) -> u64;
 
-    /// What [`Services::remember`] kept, if it is still there.
-    fn recall(&self) -> Option<Vec<u8>>;
+    /// What [`Services::remember`] kept under a key, if it is still there.
+    fn recall(&self, key: &str) -> Option<Vec<u8>>;
 
-    /// Keeps one value for a time. Not being able to is no failure: the value
-    /// can be had again.
-    fn remember(&self, value: &[u8], ttl_ms: u64);
+    /// Keeps a value for a time and says whether that worked. Not being able to
+    /// is no failure of a look-up: the value can be had again.
+    fn remember(&self, key: &str, value: &[u8], ttl_ms: u64) -> bool;
+
+    /// Drops what is kept under a key.
+    fn forget(&self, key: &str);
 
     /// Gets a credential anew and says how that went.
     fn renew_credential(&self, slot: &str) -> Info;

@@ -1,16 +1,18 @@
 //! Look-up of devices by Intune id and by MAC address.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 
 use uuid::Uuid;
 
 use super::generated::{generated, index_of_guid, index_of_mac};
-use super::{Device, Mac};
+use super::{Device, Mac, generated_guid, generated_last_check_in};
 
 /// All devices: those that were added, and any number of computed ones.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
-    added: HashMap<Uuid, Device>,
+    added: BTreeMap<Uuid, Device>,
     by_mac: HashMap<Mac, Uuid>,
     removed: HashSet<Uuid>,
     generated: u32,
@@ -71,7 +73,7 @@ impl Directory {
         if let Some(guid) = self.by_mac.get(&mac) {
             return self.added.get(guid).cloned();
         }
-        let guid = super::generated_guid(index_of_mac(mac)?);
+        let guid = generated_guid(index_of_mac(mac)?);
         // A replaced device may have other addresses now, and few have both.
         self.get(guid)
             .filter(|device| device.macs().any(|own| own == mac))
@@ -87,6 +89,40 @@ impl Directory {
         self.added.values().cloned().chain(computed)
     }
 
+    /// The devices with a greater id than this one, by id. A list that is read in pieces by the
+    /// last id of each names every device that is there all the time exactly once.
+    pub(crate) fn after(&self, last: Option<Uuid>) -> impl Iterator<Item = Slot<'_>> {
+        let bound = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut added = self.added.range((bound, Bound::Unbounded)).peekable();
+        let first = match last {
+            None => Some(0),
+            Some(last) if last < generated_guid(0) => Some(0),
+            Some(last) => index_of_guid(last).and_then(|index| index.checked_add(1)),
+        };
+        let mut computed = first.map_or(0..0, |first| first..self.generated).peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let index = computed.peek().copied();
+                if let Some((guid, _)) = added.peek()
+                    && index.is_none_or(|index| **guid <= generated_guid(index))
+                {
+                    // The one that it replaces is not listed beside it.
+                    if index.is_some_and(|index| **guid == generated_guid(index)) {
+                        computed.next();
+                    }
+                    return added.next().map(|(_, device)| Slot::Added(device));
+                }
+                computed.next();
+                if !self.removed.contains(&generated_guid(index?)) {
+                    return index.map(|index| Slot::Generated {
+                        index,
+                        epoch: self.epoch,
+                    });
+                }
+            }
+        })
+    }
+
     /// How many devices there are.
     pub(crate) fn len(&self) -> usize {
         let hidden = |guid: &&Uuid| index_of_guid(**guid).is_some_and(|i| i < self.generated);
@@ -98,9 +134,34 @@ impl Directory {
     }
 }
 
+/// A place in the list; what is generated is computed only when it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Slot<'a> {
+    Added(&'a Device),
+    Generated { index: u32, epoch: i64 },
+}
+
+impl<'a> Slot<'a> {
+    /// The last contact, in milliseconds since 1970.
+    pub(crate) fn last_check_in(self) -> i64 {
+        match self {
+            Self::Added(device) => device.last_check_in,
+            Self::Generated { index, epoch } => generated_last_check_in(index, epoch),
+        }
+    }
+
+    /// The record.
+    pub(crate) fn device(self) -> Cow<'a, Device> {
+        match self {
+            Self::Added(device) => Cow::Borrowed(device),
+            Self::Generated { index, epoch } => Cow::Owned(generated(index, epoch)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{generated_guid, generated_mac};
+    use super::super::generated_mac;
     use super::*;
 
     #[test]
@@ -124,6 +185,32 @@ mod tests {
                 .find(Mac::from_bits(generated_mac(42).bits() + 1))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn in_order_and_in_pieces() {
+        let mut directory = Directory::new(0);
+        directory.generate(9);
+        for guid in [1, u128::MAX] {
+            directory.add(Device::new(Uuid::from_u128(guid)));
+        }
+        directory.add(Device::new(generated_guid(4)));
+        directory.remove(generated_guid(7));
+        let whole: Vec<Uuid> = directory
+            .after(None)
+            .map(|slot| slot.device().guid)
+            .collect();
+        assert!(whole.is_sorted());
+        assert_eq!(whole.len(), directory.len());
+        assert!(!whole.contains(&generated_guid(7)));
+        let mut pieces = Vec::new();
+        while let Some(slot) = directory.after(pieces.last().copied()).next() {
+            pieces.push(slot.device().guid);
+        }
+        assert_eq!(pieces, whole);
+        // A removed device still says where to go on.
+        let next = directory.after(Some(generated_guid(7))).next().unwrap();
+        assert_eq!(next.device().guid, generated_guid(8));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Compliance, Device, Mac};
+use super::{Compliance, Device, Mac, User};
 
 const GUID_BASE: u128 = 0x1000_0000_0000_4000_8000_0000_0000_0000;
 /// A universally administered prefix; two addresses for each index follow it.
@@ -19,19 +19,26 @@ pub fn generated(index: u32, epoch: i64) -> Device {
     let mut device = Device::new(generated_guid(index));
     device.wifi_mac = Some(generated_mac(index));
     device.serial_number = format!("GEN-{index:010}");
-    device.last_check_in = epoch - i64::from(index % 480) * 60_000;
+    device.last_check_in = generated_last_check_in(index, epoch);
+    device.enrolled_at = epoch - i64::from(30 + index % 700) * DAY_MS - i64::from(index % 86_400);
+    device.corporate = !index.is_multiple_of(7);
+    device.user = Some(user(index));
+    device.name = Some(format!("DESKTOP-{index:07X}"));
     match (index / 20) % 4 {
         0 => device.ethernet_mac = Some(Mac::from_bits(generated_mac(index).bits() + 1)),
         1 => {
+            device.name = Some(format!("{}s-MacBook-Pro-{index}", given_name(index)));
             platform(&mut device, "macOS", "14.5", "Apple", "MacBookPro18,3");
             device.udid = Some(format!("{:040X}", device.guid.as_u128()));
         }
         2 => {
+            device.name = Some("iPhone".to_owned());
             platform(&mut device, "iOS", "17.5.1", "Apple", "iPhone15,2");
             device.udid = Some(format!("{:040X}", device.guid.as_u128()));
             device.imei = Some(format!("35{index:013}"));
         }
         _ => {
+            device.name = Some(format!("{}_AndroidForWork_{index}", given_name(index)));
             platform(&mut device, "Android", "14", "Google", "Pixel 8");
             device.imei = Some(format!("35{index:013}"));
         }
@@ -56,6 +63,40 @@ pub fn generated(index: u32, epoch: i64) -> Device {
         _ => {}
     }
     device
+}
+
+/// When the generated device with this index was in contact, in milliseconds since 1970.
+pub(super) fn generated_last_check_in(index: u32, epoch: i64) -> i64 {
+    epoch - i64::from(index % 480) * 60_000
+}
+
+const GIVEN_NAMES: [&str; 8] = [
+    "Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Niklaus",
+];
+const FAMILY_NAMES: [&str; 9] = [
+    "Lovelace", "Hopper", "Turing", "Dijkstra", "Liskov", "Knuth", "Allen", "Wirth", "Löwe",
+];
+
+fn pick(names: &[&'static str], index: u32) -> &'static str {
+    let position = usize::try_from(index).unwrap_or_default() % names.len().max(1);
+    names.get(position).copied().unwrap_or_default()
+}
+
+fn given_name(index: u32) -> &'static str {
+    pick(&GIVEN_NAMES, index)
+}
+
+/// Every user has two devices.
+fn user(index: u32) -> User {
+    let number = index / 2;
+    let (given, family) = (given_name(number), pick(&FAMILY_NAMES, number));
+    User {
+        principal_name: format!(
+            "{}.{number}@contoso.onmicrosoft.example",
+            given.to_lowercase()
+        ),
+        display_name: format!("{given} {family}"),
+    }
 }
 
 fn platform(device: &mut Device, system: &str, version: &str, manufacturer: &str, model: &str) {

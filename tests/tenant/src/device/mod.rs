@@ -5,10 +5,13 @@ mod generated;
 mod mac;
 pub mod well_known;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, Slot};
+use generated::generated_last_check_in;
 pub use generated::{generated, generated_guid, generated_mac};
 pub use mac::{Mac, NotMac};
 
@@ -75,6 +78,34 @@ pub struct Device {
     /// The last contact with Intune, in milliseconds since 1970.
     #[serde(default)]
     pub last_check_in: i64,
+    /// The first contact with Intune, in milliseconds since 1970.
+    #[serde(default)]
+    pub enrolled_at: i64,
+    /// Name of the device; without one it is called after its serial number.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Its primary user.
+    #[serde(default)]
+    pub user: Option<User>,
+    /// Whether it belongs to the organisation, not to its user.
+    #[serde(default = "yes")]
+    pub corporate: bool,
+    /// Graph's `managementState`, if `registered` does not say it.
+    #[serde(default)]
+    pub management_state: Option<String>,
+    /// Graph's `complianceState`, if it has a word that `compliance` does not know.
+    #[serde(default)]
+    pub compliance_state: Option<String>,
+}
+
+/// The primary user of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// User principal name, which is the mail address as well.
+    pub principal_name: String,
+    /// As the directory shows it.
+    pub display_name: String,
 }
 
 /// Intune's word on compliance.
@@ -117,7 +148,26 @@ impl Device {
             pin_lock: true,
             jailbroken: false,
             last_check_in: 0,
+            enrolled_at: 0,
+            name: None,
+            user: None,
+            corporate: true,
+            management_state: None,
+            compliance_state: None,
         }
+    }
+
+    /// The name that Graph shows.
+    pub(crate) fn display_name(&self) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("device {}", self.serial_number)),
+        }
+    }
+
+    /// Its id in Entra, which follows from the one in Intune.
+    pub(crate) fn entra_id(&self) -> Uuid {
+        Uuid::from_u128(self.guid.as_u128() ^ 0xE000_0000_0000_0000_0000_0000_0000_0000)
     }
 
     /// The addresses it has, wireless first.

@@ -17,7 +17,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Compliance, Device, Mac};
+use super::{Compliance, Device, Mac, User};
 
 /// The identifiers of a device that tests and the demo may rely on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,6 +86,11 @@ pub(crate) fn devices(epoch: i64) -> Vec<Device> {
         let mut device = Device::new(known.guid);
         device.wifi_mac = Some(known.mac);
         device.last_check_in = epoch - 30 * MINUTE_MS;
+        device.enrolled_at = epoch - 200 * DAY_MS;
+        device.user = Some(User {
+            principal_name: format!("{}@contoso.onmicrosoft.example", known.name),
+            display_name: format!("User of {}", known.name),
+        });
         device
     };
     let phone = |known: WellKnown| Device {

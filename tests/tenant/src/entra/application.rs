@@ -91,11 +91,16 @@ impl RegisteredCertificate {
 }
 
 impl Application {
-    /// An enabled application without credentials, with the permissions a NAC partner needs.
+    /// An enabled application without credentials, with the permissions a NAC partner needs and the one for reading devices.
     pub(crate) fn new(id: Uuid) -> Self {
         let granted = Resource::ALL
             .into_iter()
-            .map(|resource| (resource, BTreeSet::from([resource.role().to_owned()])))
+            .map(|resource| {
+                (
+                    resource,
+                    resource.default_roles().map(str::to_owned).collect(),
+                )
+            })
             .collect();
         Self {
             id,

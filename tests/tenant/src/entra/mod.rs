@@ -25,6 +25,7 @@ pub(crate) use application::{Application, RegisteredCertificate, Secret};
 use assertion::Assertion;
 pub(crate) use failure::Failure;
 pub use resource::Resource;
+pub(crate) use resource::Right;
 use resource::{Asked, from_resource, from_scope};
 pub(crate) use token::{Denied, Signer};
 
@@ -155,7 +156,7 @@ impl Entra {
     pub(crate) fn authorize(
         &self,
         headers: &HeaderMap,
-        resource: Resource,
+        right: Right,
         now: i64,
     ) -> Result<(), Denied> {
         let bearer = headers
@@ -165,7 +166,7 @@ impl Entra {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or(Denied::Missing)?;
-        self.signer.verify(bearer, self.tenant, resource, now)
+        self.signer.verify(bearer, self.tenant, right, now)
     }
 
     fn check_tenant(&self, name: &str) -> Result<(), Failure> {

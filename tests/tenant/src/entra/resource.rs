@@ -27,6 +27,16 @@ impl Resource {
         }
     }
 
+    /// The permissions that an application has from the start: those of a NAC partner, and reading
+    /// devices.
+    pub(crate) fn default_roles(self) -> impl Iterator<Item = &'static str> {
+        let more = match self {
+            Self::Graph => Some("DeviceManagementManagedDevices.Read.All"),
+            Self::Intune => None,
+        };
+        std::iter::once(self.role()).chain(more)
+    }
+
     /// The scope that asks for it at the v2 endpoint. Intune's has two slashes, because its
     /// identifier ends with one.
     pub const fn scope(self) -> &'static str {
@@ -57,6 +67,39 @@ impl Resource {
             bare.eq_ignore_ascii_case(resource.identifier())
                 || bare.eq_ignore_ascii_case(resource.application_id())
         })
+    }
+}
+
+/// What a request needs a permission for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// Reading service principals in Graph.
+    Discover,
+    /// Reading managed devices in Graph.
+    ReadDevices,
+    /// Asking the compliance service.
+    AskCompliance,
+}
+
+impl Right {
+    /// The service that gives it.
+    pub(crate) const fn resource(self) -> Resource {
+        match self {
+            Self::Discover | Self::ReadDevices => Resource::Graph,
+            Self::AskCompliance => Resource::Intune,
+        }
+    }
+
+    /// The permissions of which one is enough.
+    pub(crate) const fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Discover => &["Application.Read.All"],
+            Self::ReadDevices => &[
+                "DeviceManagementManagedDevices.Read.All",
+                "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
+            Self::AskCompliance => &["get_device_compliance"],
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::resource::Resource;
+use super::resource::{Resource, Right};
 use crate::authority::CertificateError;
 
 /// What a token says.
@@ -125,7 +125,7 @@ impl Signer {
         &self,
         token: &str,
         tenant: Uuid,
-        resource: Resource,
+        right: Right,
         now: i64,
     ) -> Result<(), Denied> {
         let mut validation = Validation::new(Algorithm::ES256);
@@ -147,7 +147,7 @@ impl Signer {
                 "Access token validation failure. Invalid tenant.",
             ));
         }
-        if Resource::named(&aud) != Some(resource) {
+        if Resource::named(&aud) != Some(right.resource()) {
             return Err(Denied::Invalid(
                 "Access token validation failure. Invalid audience.",
             ));
@@ -157,7 +157,10 @@ impl Signer {
                 "Lifetime validation failed, the token is expired.",
             ));
         }
-        if roles.iter().any(|role| role == resource.role()) {
+        if roles
+            .iter()
+            .any(|role| right.roles().contains(&role.as_str()))
+        {
             Ok(())
         } else {
             Err(Denied::Role)

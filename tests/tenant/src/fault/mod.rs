@@ -34,11 +34,15 @@ pub enum Step {
     Compliance,
     /// A query for all devices that are not compliant.
     NonCompliantList,
+    /// A page of the managed devices in Graph.
+    DeviceList,
+    /// One managed device in Graph.
+    Device,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -48,6 +52,8 @@ impl Step {
         Self::ServerInfo,
         Self::Compliance,
         Self::NonCompliantList,
+        Self::DeviceList,
+        Self::Device,
     ];
 
     /// The step of token requests for this resource.
@@ -106,6 +112,18 @@ pub enum Fault {
     },
     /// The right body, followed by spaces without end as fast as they can be sent.
     Endless,
+    /// The right answer, this much later.
+    Slow {
+        /// Milliseconds.
+        delay_ms: u64,
+    },
+    /// The link to the next page has expired. That is status 410 or 400, both of which are met.
+    ExpiredLink {
+        /// Whether it is 410.
+        gone: bool,
+    },
+    /// All devices of a page of [`Step::DeviceList`] have the serial number of the first.
+    OneSerial,
     /// Status 302 to this URL.
     Redirect {
         /// The header `Location`.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::target::Target;
 use crate::clock::Clock;
 use crate::compliance::ComplianceService;
-use crate::entra::{Denied, Entra, Failure, Resource, TokenRequest};
+use crate::entra::{Denied, Entra, Failure, Right, TokenRequest};
 use crate::fault::{Body, Dropped, Fault, Faults, HANG_LIMIT, RetryAfter, Step, spoil, whole};
 use crate::graph::{self, Endpoints};
 use crate::tenant::Moved;
@@ -102,7 +102,7 @@ impl Service {
             return Ok(whole(answer));
         }
         match planned {
-            None => Ok(whole(self.right(&target, &parts, &body, true))),
+            None => Ok(whole(self.right(&target, &parts, &body, None))),
             Some((_, Fault::Timeout)) => {
                 tokio::time::sleep(HANG_LIMIT).await;
                 Err(Dropped)
@@ -112,8 +112,10 @@ impl Service {
                 if let Some(refusal) = self.refusal(step, &fault, &parts, &body) {
                     return Ok(whole(refusal));
                 }
-                let with_roles = fault != Fault::MissingPermission;
-                let right = self.right(&target, &parts, &body, with_roles);
+                if let Fault::Slow { delay_ms } = fault {
+                    tokio::time::sleep(Duration::from_millis(delay_ms).min(HANG_LIMIT)).await;
+                }
+                let right = self.right(&target, &parts, &body, Some(&fault));
                 Ok(spoil(right, &fault))
             }
         }
@@ -148,13 +150,13 @@ impl Service {
         })
     }
 
-    /// The right answer.
+    /// The right answer, but for faults that change what is in it.
     fn right(
         &self,
         target: &Target,
         parts: &Parts,
         body: &[u8],
-        with_roles: bool,
+        fault: Option<&Fault>,
     ) -> Response<Bytes> {
         let query = parts.uri.query().unwrap_or_default();
         let login = self.login();
@@ -174,10 +176,25 @@ impl Service {
                     body,
                 };
                 let now = self.clock.now();
+                let with_roles = fault != Some(&Fault::MissingPermission);
                 let token = self.entra.token(&request, &self.origins, now, with_roles);
                 self.entra_answer(token, parts)
             }
             Target::Discovery { intune } => self.discovery(*intune, query, parts),
+            Target::ManagedDevices => {
+                let one_serial = fault == Some(&Fault::OneSerial);
+                self.graph_answer(parts, || {
+                    let directory = self.compliance.directory.read();
+                    graph::page(&directory, login, query, one_serial).map(Some)
+                })
+            }
+            Target::ManagedDevice { id } => self.graph_answer(parts, || {
+                let directory = self.compliance.directory.read();
+                let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
+                device
+                    .map(|device| graph::device(&device, login, query))
+                    .transpose()
+            }),
             Target::ServerInfo(api) => {
                 self.guarded(parts, || ComplianceService::server_info(*api, query))
             }
@@ -204,8 +221,8 @@ impl Service {
 
     fn discovery(&self, intune: bool, query: &str, parts: &Parts) -> Response<Bytes> {
         let now = self.clock.now();
-        if let Err(denied) = self.entra.authorize(&parts.headers, Resource::Graph, now) {
-            return self.denied(denied, Resource::Graph, parts);
+        if let Err(denied) = self.entra.authorize(&parts.headers, Right::Discover, now) {
+            return self.denied(denied, Right::Discover, parts);
         }
         if !intune {
             let message = "Resource does not exist or one of its queried reference-property objects are not present.";
@@ -228,6 +245,32 @@ impl Service {
         json_answer(StatusCode::OK, &page)
     }
 
+    /// Answers for Graph's devices if the token is right; `None` is a device that there is not.
+    fn graph_answer(
+        &self,
+        parts: &Parts,
+        answer: impl FnOnce() -> Result<Option<Vec<u8>>, graph::Refused>,
+    ) -> Response<Bytes> {
+        let now = self.clock.now();
+        let right = Right::ReadDevices;
+        if let Err(denied) = self.entra.authorize(&parts.headers, right, now) {
+            return self.denied(denied, right, parts);
+        }
+        let refused = |status, code: &str, message: &str| {
+            let body = graph::error(code, message, &correlation(parts), now);
+            json_answer(status, &body)
+        };
+        match answer() {
+            Ok(Some(body)) => response(StatusCode::OK, "application/json; charset=utf-8", body),
+            Ok(None) => refused(
+                StatusCode::NOT_FOUND,
+                "ResourceNotFound",
+                "The resource could not be found.",
+            ),
+            Err(error) => refused(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string()),
+        }
+    }
+
     /// Answers for the compliance service if the token is right.
     fn guarded(
         &self,
@@ -235,8 +278,9 @@ impl Service {
         answer: impl FnOnce() -> crate::compliance::Answer,
     ) -> Response<Bytes> {
         let now = self.clock.now();
-        if let Err(denied) = self.entra.authorize(&parts.headers, Resource::Intune, now) {
-            return self.denied(denied, Resource::Intune, parts);
+        let right = Right::AskCompliance;
+        if let Err(denied) = self.entra.authorize(&parts.headers, right, now) {
+            return self.denied(denied, right, parts);
         }
         match answer() {
             Ok(xml) => response(StatusCode::OK, "application/xml; charset=utf-8", xml),
@@ -244,8 +288,8 @@ impl Service {
         }
     }
 
-    fn denied(&self, denied: Denied, resource: Resource, parts: &Parts) -> Response<Bytes> {
-        let (status, body) = graph::denied(denied, resource, &correlation(parts), self.clock.now());
+    fn denied(&self, denied: Denied, right: Right, parts: &Parts) -> Response<Bytes> {
+        let (status, body) = graph::denied(denied, right, &correlation(parts), self.clock.now());
         let mut answer = json_answer(status, &body);
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -273,9 +317,10 @@ impl Service {
             .next()
             .copied()
             .unwrap_or_default();
-        let resource = match step {
-            Step::Discovery => Resource::Graph,
-            _ => Resource::Intune,
+        let right = match step {
+            Step::Discovery => Right::Discover,
+            Step::DeviceList | Step::Device => Right::ReadDevices,
+            _ => Right::AskCompliance,
         };
         let (status, retry_after) = match fault {
             Fault::TooManyRequests { retry_after } => (StatusCode::TOO_MANY_REQUESTS, *retry_after),
@@ -289,10 +334,23 @@ impl Service {
             }
             Fault::Unauthorized | Fault::ExpiredSecret => {
                 let reason = "Lifetime validation failed, the token is expired.";
-                return Some(self.denied(Denied::Invalid(reason), resource, parts));
+                return Some(self.denied(Denied::Invalid(reason), right, parts));
             }
             Fault::MissingPermission if !step.is_token() => {
-                return Some(self.denied(Denied::Role, resource, parts));
+                return Some(self.denied(Denied::Role, right, parts));
+            }
+            Fault::ExpiredLink { gone } => {
+                let (status, code, message) = if *gone {
+                    (
+                        StatusCode::GONE,
+                        "syncStateNotFound",
+                        "The link has expired.",
+                    )
+                } else {
+                    (StatusCode::BAD_REQUEST, "BadRequest", "Invalid Skip Token")
+                };
+                let body = graph::error(code, message, &correlation(parts), now);
+                return Some(json_answer(status, &body));
             }
             Fault::EchoCredential => {
                 let sent = parts.headers.get(header::AUTHORIZATION);
@@ -306,7 +364,7 @@ impl Service {
             _ => return None,
         };
         let mut answer = match step {
-            Step::Discovery => {
+            Step::Discovery | Step::DeviceList | Step::Device => {
                 let code = if status == StatusCode::TOO_MANY_REQUESTS {
                     "TooManyRequests"
                 } else {
@@ -361,8 +419,8 @@ fn plain(status: StatusCode, text: &str) -> Response<Bytes> {
     response(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
-fn response(status: StatusCode, kind: &'static str, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+fn response(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(kind);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

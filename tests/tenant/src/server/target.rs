@@ -25,6 +25,12 @@ pub(crate) enum Target {
     Discovery {
         intune: bool,
     },
+    /// All managed devices in Graph.
+    ManagedDevices,
+    /// One managed device in Graph.
+    ManagedDevice {
+        id: String,
+    },
     ServerInfo(Api),
     Devices(Api),
 }
@@ -76,6 +82,16 @@ impl Target {
                     .strip_suffix("')")?
                     == INTUNE,
             },
+            ["v1.0", "devicemanagement", "manageddevices"] => Self::ManagedDevices,
+            ["v1.0", "devicemanagement", "manageddevices", id] => Self::ManagedDevice {
+                id: (*id).to_owned(),
+            },
+            ["v1.0", "devicemanagement", device] => Self::ManagedDevice {
+                id: device
+                    .strip_prefix("manageddevices('")?
+                    .strip_suffix("')")?
+                    .to_owned(),
+            },
             ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
             [
                 "statelessnacservice",
@@ -105,6 +121,8 @@ impl Target {
                 .chain(asked_resource(*version, body).map(Step::token_for))
                 .collect(),
             Self::Discovery { .. } => vec![Step::Discovery],
+            Self::ManagedDevices => vec![Step::DeviceList],
+            Self::ManagedDevice { .. } => vec![Step::Device],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
@@ -153,6 +171,28 @@ mod tests {
             Some(Target::Discovery { intune: false })
         );
         assert_eq!(Target::of("/v1.0/servicePrincipals/endpoints"), None);
+    }
+
+    #[test]
+    fn managed_devices() {
+        let one = Some(Target::ManagedDevice { id: "7".to_owned() });
+        for (path, expected) in [
+            (
+                "/v1.0/deviceManagement/managedDevices",
+                Some(Target::ManagedDevices),
+            ),
+            (
+                "//v1.0/deviceManagement/managedDevices/",
+                Some(Target::ManagedDevices),
+            ),
+            ("/v1.0/deviceManagement/managedDevices/7", one.clone()),
+            ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
+            ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
+            ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
+            ("/beta/deviceManagement/managedDevices", None),
+        ] {
+            assert_eq!(Target::of(path), expected, "{path}");
+        }
     }
 
     #[test]

@@ -221,6 +221,24 @@ impl Tenant {
         self.0.service.compliance.directory.write().add(device);
     }
 
+    /// Changes a device; says whether it was there. Its last contact is changed only if the change
+    /// does so: compliance may be evaluated without one.
+    pub fn change_device(&self, guid: Uuid, change: impl FnOnce(&mut Device)) -> bool {
+        let mut directory = self.0.service.compliance.directory.write();
+        let Some(mut device) = directory.get(guid) else {
+            return false;
+        };
+        change(&mut device);
+        device.guid = guid;
+        directory.add(device);
+        true
+    }
+
+    /// The time by the clock of the tenant, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.0.service.clock.now_ms()
+    }
+
     /// Removes a device; says whether it was there.
     pub fn remove_device(&self, guid: Uuid) -> bool {
         self.0.service.compliance.directory.write().remove(guid)

@@ -131,7 +131,7 @@ impl<'a> Ask<'a> {
         let mut headers = HeaderMap::new();
         let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
         headers.insert(header::AUTHORIZATION, bearer.parse().unwrap());
-        assert_eq!(entra.authorize(&headers, resource, self.now), Ok(()));
+        assert_eq!(entra.authorize(&headers, right(resource), self.now), Ok(()));
         answer
     }
 }
@@ -254,7 +254,7 @@ fn services_check_tokens() {
         if let Some(value) = authorization {
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
         }
-        let answer = entra.authorize(&headers, resource, now);
+        let answer = entra.authorize(&headers, right(resource), now);
         match (answer, expected) {
             (Err(Denied::Invalid(text)), Some(Denied::Invalid(part))) => {
                 assert!(text.contains(part), "{text}");
@@ -363,6 +363,13 @@ proptest::proptest! {
             proptest::prop_assert!(entra.token(&request, &[ORIGIN.to_owned()], NOW, true).is_err());
             asked_resource(version, body.as_bytes());
         }
-        proptest::prop_assert!(entra.authorize(&headers, Resource::Graph, NOW).is_err());
+        proptest::prop_assert!(entra.authorize(&headers, Right::Discover, NOW).is_err());
+    }
+}
+
+fn right(resource: Resource) -> Right {
+    match resource {
+        Resource::Graph => Right::Discover,
+        Resource::Intune => Right::AskCompliance,
     }
 }

@@ -1,14 +1,20 @@
-//! Microsoft Graph: the list of endpoints of the Intune service principal.
+//! Microsoft Graph: the list of endpoints of the Intune service principal, and managed devices.
+
+mod devices;
+mod filter;
+mod property;
 
 use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::graph_timestamp;
-use crate::entra::{Denied, Resource};
+use crate::entra::{Denied, Resource, Right};
+
+pub(crate) use devices::{Refused, device, page};
 
 /// A real list of 21 August 2026, with 219 entries.
-const ENDPOINTS: &str = include_str!("../data/intune-endpoints-2026-08-21.json");
+const ENDPOINTS: &str = include_str!("../../data/intune-endpoints-2026-08-21.json");
 /// The application id of Intune.
 pub(crate) const INTUNE: &str = "0000000a-0000-0000-c000-000000000000";
 
@@ -86,10 +92,11 @@ pub(crate) fn error(code: &str, message: &str, correlation: &str, now: i64) -> V
 /// How Graph (for directory data) and Intune's services say no.
 pub(crate) fn denied(
     denied: Denied,
-    resource: Resource,
+    right: Right,
     correlation: &str,
     now: i64,
 ) -> (StatusCode, Value) {
+    let resource = right.resource();
     let invalid = |message: &str| {
         let body = error("InvalidAuthenticationToken", message, correlation, now);
         (StatusCode::UNAUTHORIZED, body)
@@ -97,6 +104,15 @@ pub(crate) fn denied(
     match (denied, resource) {
         (Denied::Missing, _) => invalid("Access token is empty."),
         (Denied::Invalid(message), _) => invalid(message),
+        (Denied::Role, Resource::Graph) if right == Right::ReadDevices => (
+            StatusCode::FORBIDDEN,
+            error(
+                "Forbidden",
+                &intune_message(&right.roles().join(", ")),
+                correlation,
+                now,
+            ),
+        ),
         (Denied::Role, Resource::Graph) => {
             let message = "Insufficient privileges to complete the operation.";
             let body = error("Authorization_RequestDenied", message, correlation, now);
@@ -106,7 +122,7 @@ pub(crate) fn denied(
             StatusCode::FORBIDDEN,
             error(
                 "Forbidden",
-                &intune_message(resource.role()),
+                &intune_message(&right.roles().join(", ")),
                 correlation,
                 now,
             ),
@@ -200,7 +216,7 @@ mod tests {
 
     #[test]
     fn intune_nests_its_message_three_deep() {
-        let (status, body) = denied(Denied::Role, Resource::Intune, "c", 0);
+        let (status, body) = denied(Denied::Role, Right::AskCompliance, "c", 0);
         assert_eq!(status, StatusCode::FORBIDDEN);
         let outer: Value =
             serde_json::from_str(body["error"]["message"].as_str().unwrap()).unwrap();
