@@ -120,7 +120,7 @@ mod tests {
         let stuck = follow(1, 1000, |_| "c".to_owned());
         stops(stuck, 2, "the cursor does not move");
         let back = follow(1, 1000, |number| (number % 2).to_string());
-        stops(back, 4, "a cursor has come back");
+        stops(back, 3, "a cursor has come back");
         let many = follow(10, 1000, |number| number.to_string());
         stops(many, 101, "more than 1000 devices are listed");
         let empty = follow(0, 1000, |number| number.to_string());

@@ -34,6 +34,12 @@ impl Reader<'_> {
     ///
     /// INVARIANT: `state` is what was durable last, also after a failure.
     pub(super) async fn read(&self, state: &mut InventoryState) -> Result<(), SyncError> {
+        if state.is_to_be_completed() {
+            self.complete(state).await?;
+            if state.cursor.is_none() {
+                return Ok(());
+            }
+        }
         let before = match state.phase {
             Phase::Full => state.read,
             Phase::Delta => 0,
@@ -46,7 +52,7 @@ impl Reader<'_> {
             if !fetched.page.more {
                 return self.finish(state, fetched).await;
             }
-            let after = state.after(&fetched.page, fetched.at);
+            let after = state.after(&fetched.page);
             asked.clone_from(&after.cursor);
             let counts = Counts::of(&fetched.page);
             let apply = self.picture.apply(change(fetched), after.clone());
@@ -103,28 +109,30 @@ impl Reader<'_> {
 
     /// The last page: a full read is complete with it.
     async fn finish(&self, state: &mut InventoryState, fetched: Fetched) -> Result<(), SyncError> {
-        let after = state.after(&fetched.page, (self.clock)());
+        let is_full = state.phase == Phase::Full;
+        let after = state.after(&fetched.page);
         let counts = Counts::of(&fetched.page);
         let change = change(fetched);
-        match state.phase {
-            Phase::Full => {
-                // With the state before it: after a crash the page is read once
-                // more, and the read completed then.
-                if !change.is_empty() {
-                    self.picture.apply(change, state.clone()).await?;
-                }
-                let removed = self.picture.complete(after.clone()).await?;
-                self.advance(state, after, counts);
-                let devices = self.picture.devices();
-                self.reporter.completed(state, removed, devices);
-            }
-            // Nothing changed: nothing is written.
-            Phase::Delta if change.is_empty() && after == *state => {}
-            Phase::Delta => {
-                self.picture.apply(change, after.clone()).await?;
-                self.advance(state, after, counts);
-            }
+        // When nothing has changed, nothing is written.
+        if !change.is_empty() || (!is_full && after != *state) {
+            self.picture.apply(change, after.clone()).await?;
         }
+        self.advance(state, after, counts);
+        if is_full {
+            // A step of its own: a crash before it is made good for, and no
+            // page has to be read twice, which could then be another one.
+            self.complete(state).await?;
+        }
+        Ok(())
+    }
+
+    /// Every page of a full read is there: what it did not see goes.
+    async fn complete(&self, state: &mut InventoryState) -> Result<(), SyncError> {
+        let completed = state.completed((self.clock)());
+        let removed = self.picture.complete(completed.clone()).await?;
+        *state = completed;
+        let devices = self.picture.devices();
+        self.reporter.completed(state, removed, devices);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub enum Phase {
 /// a run goes on after the last page that is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryState {
-    /// `Full` until a full read is complete.
+    /// `Full` until every page of a full read is there.
     pub phase: Phase,
     /// Number of the full read, never zero. Every page that is applied marks
     /// its devices with it; what does not carry it when the read is complete
@@ -30,7 +30,8 @@ pub struct InventoryState {
     pub cursor: Option<String>,
     /// When the full read of this epoch began.
     pub started_at: Timestamp,
-    /// When a full read was last complete; it may be one before this epoch's.
+    /// When the full read of this epoch was complete: what it did not see was
+    /// removed. `None` before that.
     pub completed_at: Option<Timestamp>,
     /// Devices read in the full read of this epoch.
     pub read: u64,
@@ -47,36 +48,53 @@ impl InventoryState {
         now: Timestamp,
     ) -> Self {
         let Some(last) = last else {
-            return Self::full(1, None, now);
+            return Self::full(1, now);
         };
         let is_old = now.since(last.started_at) >= full_interval;
         match last.phase {
             // What was read so long ago would hide what was deleted since.
             Phase::Full if is_old => last.restarted(now),
-            Phase::Delta if full_wanted || is_old || last.cursor.is_none() => last.restarted(now),
+            Phase::Delta if full_wanted || is_old => last.restarted(now),
+            Phase::Delta if last.cursor.is_none() && !last.is_to_be_completed() => {
+                last.restarted(now)
+            }
             Phase::Full | Phase::Delta => last.clone(),
         }
     }
 
     /// A new full read from the start.
     pub(super) fn restarted(&self, now: Timestamp) -> Self {
-        Self::full(self.epoch.wrapping_add(1).max(1), self.completed_at, now)
+        Self::full(self.epoch.wrapping_add(1).max(1), now)
     }
 
-    const fn full(epoch: u32, completed_at: Option<Timestamp>, now: Timestamp) -> Self {
+    const fn full(epoch: u32, now: Timestamp) -> Self {
         Self {
             phase: Phase::Full,
             epoch,
             cursor: None,
             started_at: now,
-            completed_at,
+            completed_at: None,
             read: 0,
             total: None,
         }
     }
 
+    /// Whether every page of a full read is there, but what it did not see is
+    /// there, too.
+    pub(super) fn is_to_be_completed(&self) -> bool {
+        self.phase == Phase::Delta && self.completed_at.is_none()
+    }
+
+    /// The same, complete.
+    pub(super) fn completed(&self, now: Timestamp) -> Self {
+        Self {
+            completed_at: Some(now),
+            ..self.clone()
+        }
+    }
+
     /// Where it stands once this page is applied.
-    pub(super) fn after(&self, page: &InventoryPage, now: Timestamp) -> Self {
+    pub(super) fn after(&self, page: &InventoryPage) -> Self {
         let is_full = self.phase == Phase::Full;
         let has_cursor = !page.cursor.is_empty();
         let read = page.upserts.len() as u64;
@@ -85,11 +103,7 @@ impl InventoryState {
             epoch: self.epoch,
             cursor: has_cursor.then(|| page.cursor.clone()),
             started_at: self.started_at,
-            completed_at: if is_full && !page.more {
-                Some(now)
-            } else {
-                self.completed_at
-            },
+            completed_at: self.completed_at,
             read: if is_full {
                 self.read.saturating_add(read)
             } else {
@@ -138,19 +152,23 @@ mod tests {
         assert_eq!(plan(&complete, false, 33), goes_on(Phase::Delta));
         assert_eq!(plan(&complete, true, 11), over);
         assert_eq!(plan(&complete, false, 34), over);
-        let without = state(Phase::Delta, None);
+        let mut without = state(Phase::Delta, None);
         assert_eq!(plan(&without, false, 11), over);
+        without.completed_at = None;
+        let ends = (Phase::Delta, 7, None);
+        assert_eq!(plan(&without, false, 11), ends, "it is not complete yet");
+        assert_eq!(plan(&without, true, 11), over);
         let first = InventoryState::plan(None, false, DAY, at(1));
         assert_eq!((first.phase, first.epoch), (Phase::Full, 1));
     }
 
     #[test]
-    fn starting_over_keeps_when_it_was_complete() {
+    fn starting_over_forgets_what_was_read() {
         let mut last = state(Phase::Full, Some("c"));
         last.epoch = u32::MAX;
         let over = last.restarted(at(20));
         assert_eq!((over.epoch, over.read, over.total), (1, 0, None));
-        assert_eq!((over.started_at, over.completed_at), (at(20), Some(at(2))));
+        assert_eq!((over.started_at, over.completed_at), (at(20), None));
     }
 
     #[test]
@@ -161,17 +179,15 @@ mod tests {
             more,
             ..InventoryPage::default()
         };
-        let full = state(Phase::Full, None);
-        let half = full.after(&page("c1", true), at(11));
-        assert_eq!((half.phase, half.read), (Phase::Full, 7));
-        assert_eq!(half.completed_at, Some(at(2)));
-        let complete = half.after(&page("", false), at(12));
-        assert_eq!((complete.phase, complete.read), (Phase::Delta, 9));
-        assert_eq!(
-            (complete.cursor, complete.completed_at),
-            (None, Some(at(12)))
-        );
-        let delta = state(Phase::Delta, Some("d1")).after(&page("d2", false), at(12));
+        let full = InventoryState::full(7, at(10));
+        let half = full.after(&page("c1", true));
+        assert_eq!((half.phase, half.read), (Phase::Full, 2));
+        let whole = half.after(&page("", false));
+        assert_eq!((whole.phase, whole.read), (Phase::Delta, 4));
+        assert_eq!((&whole.cursor, whole.is_to_be_completed()), (&None, true));
+        let complete = whole.completed(at(12));
+        assert_eq!(complete.completed_at, Some(at(12)));
+        let delta = state(Phase::Delta, Some("d1")).after(&page("d2", false));
         assert_eq!((delta.phase, delta.read), (Phase::Delta, 5));
         assert_eq!(delta.completed_at, Some(at(2)), "changes are no full read");
     }

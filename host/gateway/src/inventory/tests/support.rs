@@ -25,7 +25,7 @@ pub(super) fn clock() -> Timestamp {
     thread_local! {
         static START: Moment = Moment::now();
     }
-    let elapsed = START.with(|start| start.elapsed());
+    let elapsed = START.with(Moment::elapsed);
     Timestamp::from_millis(1_800_000_000_000).plus(elapsed)
 }
 
@@ -211,9 +211,9 @@ impl Shelf {
 
     pub(super) fn put(&self, device: Device, epoch: u32, fetched_at: Timestamp) {
         let record = Record {
+            device,
             epoch,
             fetched_at,
-            device,
         };
         let key = record.device.key.clone();
         self.records.lock().insert(key, record);
