@@ -65,23 +65,25 @@ impl Table {
 }
 
 /// The columns of [`latency_cells`].
-pub(crate) const LATENCY_HEAD: [&str; 7] = [
+pub(crate) const LATENCY_HEAD: [&str; 8] = [
     "p50 µs",
     "p99 µs",
     "p99.9 µs",
     "max µs",
-    "shed",
+    "404",
+    "503",
     "failed",
     "missing",
 ];
 
 /// Latencies as cells of a table.
-pub(crate) fn latency_cells(latencies: &Latencies) -> [String; 7] {
+pub(crate) fn latency_cells(latencies: &Latencies) -> [String; 8] {
     [
         format!("{:.0}", latencies.quantile(0.5)),
         format!("{:.0}", latencies.quantile(0.99)),
         format!("{:.0}", latencies.quantile(0.999)),
         format!("{:.0}", latencies.slowest()),
+        latencies.unknown.to_string(),
         latencies.shed.to_string(),
         latencies.failed.to_string(),
         latencies.missing.to_string(),

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use crate::step::{run, say, target_directory};
+use crate::step::{say, target_directory};
 
 /// Parts of a hit, as `portreeve-hit-path` knows them.
 const PARTS: [&str; 2] = ["answer", "parse-and-answer"];
@@ -21,10 +21,8 @@ const TOLERATED_PERCENT: u64 = 10;
 /// Instructions of one hit, by part.
 pub(super) type Counted = BTreeMap<String, u64>;
 
-/// Counts them.
+/// Counts them, with the program that was built before.
 pub(super) fn count(root: &Path) -> anyhow::Result<Counted> {
-    let build = ["build", "--release", "--workspace", "--bins"];
-    run(root, "cargo", build)?;
     PARTS
         .into_iter()
         .map(|part| Ok((part.to_owned(), of_one_hit(root, part)?)))

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::{Args, ValueEnum};
 
-use crate::step::{build_host, run_command, say, step, target_directory};
+use crate::step::{run, run_command, say, step, target_directory};
 use crate::{guests, prerequisites};
 use machine::{architecture, machine, today};
 
@@ -79,6 +79,7 @@ impl Name {
 pub(crate) fn bench(root: &Path, arguments: &Bench) -> anyhow::Result<()> {
     step("Debian packages", || prerequisites::debian_packages(root))?;
     if arguments.check {
+        step("build", || build_programs(root))?;
         return step("instructions", || instructions::check(root));
     }
     let all = Name::value_variants();
@@ -86,10 +87,12 @@ pub(crate) fn bench(root: &Path, arguments: &Bench) -> anyhow::Result<()> {
         [] => all,
         named => named,
     };
-    step("guests", || {
-        guests::print_summary(&guests::build(root, &[])?)
-    })?;
-    step("build", || build_host(root))?;
+    if names.iter().any(|name| *name != Name::Instructions) {
+        step("guests", || {
+            guests::print_summary(&guests::build(root, &[])?)
+        })?;
+    }
+    step("build", || build_programs(root))?;
 
     let mut text = format!("# Benches of {}\n\n{}\n", today()?, machine()?);
     let load: Vec<String> = names
@@ -141,4 +144,13 @@ pub(crate) fn bench(root: &Path, arguments: &Bench) -> anyhow::Result<()> {
     fs::write(&path, text.trim_end().to_owned() + "\n")?;
     say(&format!("   written to `{}`", path.display()));
     Ok(())
+}
+
+/// Builds the programs alone; criterion's benches are built when they run.
+fn build_programs(root: &Path) -> anyhow::Result<()> {
+    run(
+        root,
+        "cargo",
+        ["build", "--release", "--workspace", "--bins"],
+    )
 }

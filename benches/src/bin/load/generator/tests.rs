@@ -95,14 +95,16 @@ async fn what_never_comes_is_counted_to_the_end_of_the_run() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_are_told_apart() {
-    for (status, shed, failed) in [(503, 20, 0), (404, 0, 20), (200, 0, 0)] {
+    for (status, unknown, shed, failed) in [
+        (200, 0, 0, 0),
+        (404, 20, 0, 0),
+        (503, 0, 20, 0),
+        (401, 0, 0, 20),
+    ] {
         let (target, _serving) = server(u64::MAX, Duration::ZERO, status).await;
         let latencies = paced(target, 2, 200, 100).run().await.unwrap();
-        assert_eq!(
-            (latencies.shed, latencies.failed),
-            (shed, failed),
-            "{status}"
-        );
+        let found = (latencies.unknown, latencies.shed, latencies.failed);
+        assert_eq!(found, (unknown, shed, failed), "{status}");
     }
 }
 

@@ -53,12 +53,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
         let path = generated_path(number);
         let started = Instant::now();
         let received = connection.get(&path).await?;
-        let ended = match received.status.as_u16() {
-            200 => Ended::Answered,
-            503 => Ended::Shed,
-            _ => Ended::Failed,
-        };
-        latencies.count(started, Instant::now(), ended);
+        latencies.count(started, Instant::now(), Ended::with(received.status));
     }
     let calls = tenant.requests(Step::Compliance) - before;
     row("one device after the other", &latencies, calls);

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::bail;
 use portreeve_harness::{REST_KEY, Stand};
 use portreeve_tenant::{Fault, Step};
 use tokio::net::TcpSocket;
@@ -24,7 +26,10 @@ const STORM_CONNECTIONS: u32 = 64;
 /// The same when every one of them waits for as long as its client has patience.
 const WAITING: u32 = 200;
 const WAITING_CONNECTIONS: u32 = 300;
-const SLOW_READERS: u32 = 200;
+const SLOW_READERS: u32 = 100;
+/// How long they have to stand still, and how often that is looked at.
+const WAIT: Duration = Duration::from_millis(500);
+const MOST_WAITS: u32 = 60;
 
 pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Result<()> {
     // Somebody else than who asks for hits.
@@ -49,11 +54,11 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
         table.row(&row);
     };
     let hits = || latency::at(effort, &subject, Transport::Tls, RATE);
-    let storm = |rate, connections| -> anyhow::Result<Paced> {
+    let storm = |first: u64, rate, connections| -> anyhow::Result<Paced> {
         let key = others.keys.first().map_or(REST_KEY, String::as_str);
         Ok(Paced {
             target: subject.target_as(key, Transport::Plain, Version::Http1)?,
-            paths: Arc::new(unknown_path),
+            paths: Arc::new(move |number| unknown_path(first + number)),
             connections,
             rate,
             length: effort.paced,
@@ -61,7 +66,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
     };
 
     row("nothing", &hits().await?);
-    let beside = storm(STORM, STORM_CONNECTIONS)?.run();
+    let beside = storm(0, STORM, STORM_CONNECTIONS)?.run();
     let (latencies, stormed) = tokio::try_join!(hits(), beside)?;
     row("storm of unknown addresses", &latencies);
     row("nothing", &hits().await?);
@@ -73,7 +78,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
         .stand
         .tenant
         .set_fault(Step::Compliance, Fault::Timeout);
-    let beside = storm(WAITING, WAITING_CONNECTIONS)?.run();
+    let beside = storm(1 << 32, WAITING, WAITING_CONNECTIONS)?.run();
     let (latencies, waited) = tokio::try_join!(hits(), beside)?;
     row("slow MDM", &latencies);
     subject.stand.tenant.clear_faults();
@@ -105,17 +110,31 @@ impl SlowReaders {
             subject.path, target.address, target.key
         );
         let requests: Arc<[u8]> = request.repeat(100).into_bytes().into();
+        let sent = Arc::new(AtomicU64::new(0));
         let mut reading = JoinSet::new();
         for _ in 0..SLOW_READERS {
-            reading.spawn(slow_reader(target.address, Arc::clone(&requests)));
+            let (requests, sent) = (Arc::clone(&requests), Arc::clone(&sent));
+            reading.spawn(slow_reader(target.address, requests, sent));
         }
-        // Until the buffers of the system are full, they are fast.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        Ok(Self { _reading: reading })
+        // Until the buffers of the system are full, they are only a flood.
+        let mut before = u64::MAX;
+        for _ in 0..MOST_WAITS {
+            tokio::time::sleep(WAIT).await;
+            let now = sent.load(Ordering::Relaxed);
+            if now == before {
+                return Ok(Self { _reading: reading });
+            }
+            before = now;
+        }
+        bail!("the buffers of slow readers did not fill up");
     }
 }
 
-async fn slow_reader(address: SocketAddr, requests: Arc<[u8]>) -> std::io::Result<()> {
+async fn slow_reader(
+    address: SocketAddr,
+    requests: Arc<[u8]>,
+    total: Arc<AtomicU64>,
+) -> std::io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4 << 10)?;
     let stream = socket.connect(address).await?;
@@ -132,6 +151,7 @@ async fn slow_reader(address: SocketAddr, requests: Arc<[u8]>) -> std::io::Resul
                 let rest = requests.get(sent..).unwrap_or_default();
                 if let Ok(written) = stream.try_write(rest) {
                     sent = (sent + written) % requests.len();
+                    total.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
