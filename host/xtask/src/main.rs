@@ -42,8 +42,9 @@ enum Command {
     /// Check licences, sources and bans of all dependencies. Installs
     /// `cargo-deny` below `target/` if it is missing.
     Deny,
-    /// Run all benches and keep the result in `benches/runs/`.
-    Bench,
+    /// Run all benches and keep the result in `benches/runs/`, or only some of
+    /// them. `benches/README.md` tells more.
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -64,7 +65,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::demo(&root, &demo),
         Command::Test => test::test(&root),
         Command::Deny => deny::deny(&root),
-        Command::Bench => bench::bench(&root),
+        Command::Bench(arguments) => bench::bench(&root, &arguments),
     }
 }
 

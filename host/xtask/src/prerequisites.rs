@@ -1,5 +1,6 @@
-//! What the tests need beside the Rust toolchain: Debian packages for the real
-//! FreeRADIUS, and the third-party clients of the simulated tenant.
+//! What tests and benches need beside the Rust toolchain: Debian packages for
+//! the real FreeRADIUS and for measuring, and the third-party clients of the
+//! simulated tenant.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use anyhow::{Context as _, ensure};
 use crate::step::{on_path, run, run_command, say};
 
 /// Debian's packages, and a file that tells whether each is there.
-const PACKAGES: [(&str, &[&str]); 7] = [
+const PACKAGES: [(&str, &[&str]); 9] = [
     ("freeradius", &["/usr/sbin/freeradius"]),
     ("freeradius-rest", &["/usr/lib/freeradius/rlm_rest.so"]),
     ("freeradius-utils", &["/usr/bin/radclient"]),
@@ -21,6 +22,8 @@ const PACKAGES: [(&str, &[&str]); 7] = [
     ("openssl", &["/usr/bin/openssl"]),
     ("python3-venv", &["/usr/share/doc/python3-venv"]),
     ("wrk", &["/usr/bin/wrk"]),
+    ("nginx-light", &["/usr/sbin/nginx"]),
+    ("valgrind", &["/usr/bin/valgrind"]),
 ];
 
 /// Installs the Debian packages that are missing.

@@ -1,4 +1,4 @@
-//! Dependencies point inward: domain ← cache, egress ← runtime ← gateway ←
+//! Dependencies point inward: domain ← cache, store, egress ← runtime ← gateway ←
 //! faces ← portreeve (ARCHITECTURE.md, "Invariant").
 
 #![expect(clippy::expect_used, reason = "functions of a test fail loudly")]
@@ -9,10 +9,11 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Each room and the rooms it may use.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 8] = [
     ("portreeve-domain", &[]),
     ("portreeve-cache", &["portreeve-domain"]),
     ("portreeve-egress", &["portreeve-domain"]),
+    ("portreeve-store", &["portreeve-domain"]),
     (
         "portreeve-runtime",
         &["portreeve-domain", "portreeve-egress"],
@@ -22,19 +23,21 @@ const ALLOWED: [(&str, &[&str]); 7] = [
         &[
             "portreeve-domain",
             "portreeve-cache",
+            "portreeve-store",
             "portreeve-egress",
             "portreeve-runtime",
         ],
     ),
     (
         "portreeve-faces",
-        &["portreeve-domain", "portreeve-gateway"],
+        &["portreeve-domain", "portreeve-store", "portreeve-gateway"],
     ),
     (
         "portreeve",
         &[
             "portreeve-domain",
             "portreeve-cache",
+            "portreeve-store",
             "portreeve-egress",
             "portreeve-runtime",
             "portreeve-gateway",
@@ -44,7 +47,7 @@ const ALLOWED: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that a room must not use itself.
-const FORBIDDEN: [(&str, &[&str]); 4] = [
+const FORBIDDEN: [(&str, &[&str]); 5] = [
     (
         "portreeve-domain",
         &[
@@ -60,6 +63,10 @@ const FORBIDDEN: [(&str, &[&str]); 4] = [
     (
         "portreeve-cache",
         &["wasmtime", "hyper", "http", "axum", "serde_json", "reqwest"],
+    ),
+    (
+        "portreeve-store",
+        &["tokio-rustls", "wasmtime", "hyper", "http", "axum", "reqwest"],
     ),
     ("portreeve-egress", &["wasmtime", "axum"]),
     ("portreeve-faces", &["wasmtime", "wasmtime-wasi", "reqwest"]),

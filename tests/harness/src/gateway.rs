@@ -63,6 +63,11 @@ impl Gateway {
         self.origins.first().map_or("", String::as_str)
     }
 
+    /// Its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// Asks it to end and waits until it has.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let id = self.process.id().context("the gateway has ended already")?;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::Context as _;
 use portreeve_tenant::{ClientCertificate, Tenant};
@@ -150,10 +151,8 @@ impl StandBuilder {
             Self::write_certificate(directory.path(), &tenant)?;
         }
         let config = directory.path().join("portreeve.toml");
-        std::fs::write(&config, self.configuration(&tenant)?)?;
-        let log = directory.path().join("portreeve.log");
-        let gateway = Gateway::start(&config, &log, 2).await?;
-        let client = Client::new(gateway.origin(), &authority.pem(), Some(REST_KEY), None)?;
+        std::fs::write(config, self.configuration(&tenant)?)?;
+        let (gateway, client) = start_gateway(&directory, &authority).await?;
         Ok(Stand {
             tenant,
             gateway,
@@ -310,6 +309,18 @@ fn compiled_cache() -> anyhow::Result<PathBuf> {
     Ok(folder.canonicalize()?)
 }
 
+/// Starts the gateway that is configured in `directory`, and makes its client.
+async fn start_gateway(
+    directory: &TempDir,
+    authority: &Authority,
+) -> anyhow::Result<(Gateway, Client)> {
+    let config = directory.path().join("portreeve.toml");
+    let log = directory.path().join("portreeve.log");
+    let gateway = Gateway::start(&config, &log, 2).await?;
+    let client = Client::new(gateway.origin(), &authority.pem(), Some(REST_KEY), None)?;
+    Ok((gateway, client))
+}
+
 /// Tenant, gateway and a client of it, all of them running.
 #[derive(Debug)]
 pub struct Stand {
@@ -328,6 +339,22 @@ impl Stand {
     /// A stand with other than the usual parts.
     pub fn builder() -> StandBuilder {
         StandBuilder::default()
+    }
+
+    /// Ends the gateway in order and starts it again with the same
+    /// configuration; free ports may be others. Tells when it was started.
+    pub async fn restart(self) -> anyhow::Result<(Self, Instant)> {
+        self.gateway.stop().await?;
+        let started = Instant::now();
+        let (gateway, client) = start_gateway(&self.directory, &self.authority).await?;
+        let stand = Self {
+            tenant: self.tenant,
+            gateway,
+            client,
+            authority: self.authority,
+            directory: self.directory,
+        };
+        Ok((stand, started))
     }
 
     /// Where configuration, certificates and log are.

@@ -1,39 +1,43 @@
-//! The HTTP path under load, against a bare hyper server with a constant answer
-//! of the same size in the same run. Only the ratio means anything: the machine
-//! is shared and noisy.
+//! The gateway as a process under load, beside other servers in the same run.
+//!
+//! Only ratios between figures of one run mean anything: the machine is shared
+//! and noisy, and load and server share its cores.
 
-mod bare;
+mod effort;
+mod generator;
+mod measure;
+mod product;
 mod report;
+mod servers;
+mod subject;
 mod wrk;
 
 use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::Context as _;
-use clap::Parser;
-use portreeve_harness::{REST_KEY, Stand};
-use portreeve_tenant::well_known::COMPLIANT;
+use clap::{Parser, ValueEnum as _};
 
-use report::{Measured, Report};
-use wrk::Load;
+use effort::Effort;
+use measure::Measurement;
+use report::Report;
 
-/// Runs wrk against the gateway and a bare server, in turns.
+/// Measures the gateway over HTTP, and prints Markdown.
 #[derive(Parser)]
 struct Arguments {
-    /// Serve the constant answer in this file and nothing else.
-    #[arg(long, value_name = "FILE", hide = true)]
-    bare: Option<std::path::PathBuf>,
-    /// Turns; the median of each side counts.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Seconds of load in each turn.
-    #[arg(long, default_value_t = 4)]
-    seconds: u32,
-    /// Connections.
-    #[arg(long, default_value_t = 8)]
-    connections: u32,
+    /// What to measure; everything if nothing is named.
+    #[arg(value_enum)]
+    measurements: Vec<Measurement>,
+    /// Few and short rounds: to see that it works, not for figures.
+    #[arg(long)]
+    quick: bool,
     /// Write the result here, as well as to standard output.
     #[arg(long)]
-    output: Option<std::path::PathBuf>,
+    output: Option<PathBuf>,
+    /// Serve the constant answer in this folder and nothing else.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    bare: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -42,46 +46,34 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     match &arguments.bare {
-        Some(body) => runtime.block_on(bare::serve(body)),
-        None => runtime.block_on(compare(&arguments)),
+        Some(folder) => runtime.block_on(servers::serve(folder)),
+        None => runtime.block_on(measure(&arguments)),
     }
 }
 
-async fn compare(arguments: &Arguments) -> anyhow::Result<()> {
-    // A record that stays fresh for the whole run: this is about hits.
-    let stand = Stand::builder().ttl("1h").start().await?;
-    let path = format!("/v1/devices/{}", COMPLIANT.mac.separated('-'));
-    let first = stand.client.get(&path).await?;
-    anyhow::ensure!(first.status.is_success(), "the first answer: {first:?}");
-    let warm = stand.client.get(&path).await?;
-    anyhow::ensure!(*warm.field("origin") == "cached", "no hit: {warm:?}");
-
-    let plain = stand.gateway.origins.get(1).context("the plain listener")?;
-    let constant = bare::Bare::start(stand.directory(), &warm).await?;
-    let load = Load {
-        seconds: arguments.seconds,
-        connections: arguments.connections,
-        key: REST_KEY,
+async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
+    let effort = if arguments.quick {
+        Effort::QUICK
+    } else {
+        Effort::FULL
+    };
+    let measurements = match arguments.measurements.as_slice() {
+        [] => Measurement::value_variants(),
+        named => named,
     };
     let mut report = Report::default();
-    for _ in 0..arguments.rounds {
-        report
-            .gateway
-            .push(load.run(&format!("{plain}{path}")).await?);
-        report
-            .bare
-            .push(load.run(&format!("{}{path}", constant.origin)).await?);
+    for measurement in measurements {
+        let started = Instant::now();
+        let name = format!("{measurement:?}").to_lowercase();
+        let measured = measurement.run(&effort, &mut report).await;
+        measured.with_context(|| format!("cannot measure `{name}`"))?;
+        let seconds = started.elapsed().as_secs_f64();
+        // For whoever waits; nothing depends on it.
+        let _ = writeln!(std::io::stderr(), "   {name}: {seconds:.1} s");
     }
-    let text = report.render(arguments.connections, arguments.seconds);
-    write!(std::io::stdout(), "{text}")?;
+    write!(std::io::stdout(), "{}", report.text())?;
     if let Some(output) = &arguments.output {
-        std::fs::write(output, &text)?;
+        std::fs::write(output, report.text())?;
     }
-    stand.gateway.stop().await?;
-    let Measured { errors, .. } = Measured::median(&report.gateway);
-    anyhow::ensure!(
-        errors == 0,
-        "the gateway gave {errors} answers that were none"
-    );
     Ok(())
 }

@@ -2,125 +2,129 @@
 
 use std::fmt::Write as _;
 
-/// One turn of load.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Measured {
-    /// Answers a second.
-    pub(crate) rate: f64,
-    /// Microseconds below which half of the answers came.
-    pub(crate) p50: f64,
-    /// Microseconds below which 99 of 100 came.
-    pub(crate) p99: f64,
-    /// Answers with another status than 2xx or 3xx.
-    pub(crate) errors: u64,
+use crate::generator::Latencies;
+
+/// Sections of Markdown.
+#[derive(Debug, Default)]
+pub(crate) struct Report(String);
+
+impl Report {
+    /// Begins a section.
+    pub(crate) fn section(&mut self, title: &str) {
+        self.line(&format!("## {title}"));
+    }
+
+    pub(crate) fn paragraph(&mut self, text: &str) {
+        self.line(text);
+    }
+
+    pub(crate) fn table(&mut self, table: &Table) {
+        self.line(&table.render());
+    }
+
+    /// Says that something could not be measured, rather than nothing.
+    pub(crate) fn not_measured(&mut self, what: &str, why: &str) {
+        self.line(&format!("{what}: not measured, {why}."));
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push_str("\n\n");
+    }
 }
 
-impl Measured {
-    /// Reads what wrk prints.
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        let line = |start: &str| {
-            let mut lines = text.lines().map(str::trim);
-            lines.find_map(|line| line.strip_prefix(start).map(str::trim))
-        };
+/// A table of Markdown.
+#[derive(Debug)]
+pub(crate) struct Table(String);
+
+impl Table {
+    pub(crate) fn new(head: &[&str]) -> Self {
+        let mut table = Self(String::new());
+        table.push(head);
+        table.push(&vec!["---"; head.len()]);
+        table
+    }
+
+    /// One more row.
+    pub(crate) fn row(&mut self, cells: &[&str]) {
+        self.push(cells);
+    }
+
+    fn push(&mut self, cells: &[&str]) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(self.0, "| {} |", cells.join(" | "));
+    }
+
+    fn render(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// The columns of [`latency_cells`].
+pub(crate) const LATENCY_HEAD: [&str; 8] = [
+    "p50 µs",
+    "p99 µs",
+    "p99.9 µs",
+    "max µs",
+    "404",
+    "503",
+    "failed",
+    "missing",
+];
+
+/// Latencies as cells of a table.
+pub(crate) fn latency_cells(latencies: &Latencies) -> [String; 8] {
+    [
+        format!("{:.0}", latencies.quantile(0.5)),
+        format!("{:.0}", latencies.quantile(0.99)),
+        format!("{:.0}", latencies.quantile(0.999)),
+        format!("{:.0}", latencies.slowest()),
+        latencies.unknown.to_string(),
+        latencies.shed.to_string(),
+        latencies.failed.to_string(),
+        latencies.missing.to_string(),
+    ]
+}
+
+/// The middle and the ends of several figures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) lowest: f64,
+    pub(crate) highest: f64,
+}
+
+impl Spread {
+    /// `None` without any figure.
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = figures.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
         Some(Self {
-            rate: line("Requests/sec:")?.parse().ok()?,
-            p50: microseconds(line("50%")?)?,
-            p99: microseconds(line("99%")?)?,
-            errors: match line("Non-2xx or 3xx responses:") {
-                Some(count) => count.parse().ok()?,
-                None => 0,
-            },
+            median: *sorted.get(sorted.len() / 2)?,
+            lowest: *sorted.first()?,
+            highest: *sorted.last()?,
         })
     }
 
-    /// The turn in the middle by rate; errors of all turns.
-    pub(crate) fn median(turns: &[Self]) -> Self {
-        let mut sorted = turns.to_vec();
-        sorted.sort_by(|one, other| one.rate.total_cmp(&other.rate));
-        let nothing = Self {
-            rate: 0.0,
-            p50: 0.0,
-            p99: 0.0,
-            errors: 0,
-        };
-        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(nothing);
-        Self {
-            errors: turns.iter().map(|turn| turn.errors).sum(),
-            ..middle
-        }
-    }
-}
-
-/// `637.00us`, `1.20ms`, `1.00s`
-fn microseconds(text: &str) -> Option<f64> {
-    let (number, factor) = if let Some(number) = text.strip_suffix("us") {
-        (number, 1.0)
-    } else if let Some(number) = text.strip_suffix("ms") {
-        (number, 1_000.0)
-    } else {
-        (text.strip_suffix('s')?, 1_000_000.0)
-    };
-    Some(number.parse::<f64>().ok()? * factor)
-}
-
-/// Both sides of the comparison.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) gateway: Vec<Measured>,
-    pub(crate) bare: Vec<Measured>,
-}
-
-impl Report {
-    /// Each turn of the gateway against the turn beside it, so that a machine
-    /// that slows down for a while slows down both.
-    fn ratios(&self) -> Vec<f64> {
-        let turns = self.gateway.iter().zip(&self.bare);
-        turns
-            .map(|(gateway, bare)| gateway.rate / bare.rate)
-            .collect()
+    /// Each turn against the turn beside it, so that a machine that slows down
+    /// for a while slows down both.
+    pub(crate) fn of_ratios(ours: &[f64], theirs: &[f64]) -> Option<Self> {
+        let turns = ours.iter().zip(theirs);
+        Self::of(turns.map(|(ours, theirs)| ours / theirs))
     }
 
-    pub(crate) fn render(&self, connections: u32, seconds: u32) -> String {
-        let (gateway, bare) = (
-            Measured::median(&self.gateway),
-            Measured::median(&self.bare),
-        );
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        let _ = writeln!(
-            text,
-            "HTTP/1.1 without TLS, keep-alive, wrk with one thread and {connections} connections, \
-             {} turns of {seconds} s on each side in alternation, median turn.\n",
-            self.gateway.len(),
-        );
-        let _ = writeln!(text, "| server | answers/s | p50 µs | p99 µs | errors |");
-        let _ = writeln!(text, "| --- | --- | --- | --- | --- |");
-        for (name, side) in [
-            ("gateway, hit in memory", gateway),
-            ("bare hyper, constant answer", bare),
-        ] {
-            let Measured {
-                rate,
-                p50,
-                p99,
-                errors,
-            } = side;
-            let _ = writeln!(
-                text,
-                "| {name} | {rate:.0} | {p50:.0} | {p99:.0} | {errors} |"
-            );
-        }
-        let mut ratios = self.ratios();
-        ratios.sort_by(f64::total_cmp);
-        let at = |position: usize| ratios.get(position).copied().unwrap_or(f64::NAN);
-        let _ = writeln!(
-            text,
-            "\nRatio of answers/s, turn by turn: median {:.2}, lowest {:.2}, highest {:.2}",
-            at(ratios.len() / 2),
-            at(0),
-            at(ratios.len().saturating_sub(1)),
-        );
-        text
+    /// `0.92 (0.90 to 0.95)`
+    pub(crate) fn readable(self) -> String {
+        let Self {
+            median,
+            lowest,
+            highest,
+        } = self;
+        format!("{median:.2} ({lowest:.2} to {highest:.2})")
     }
 }
 
@@ -129,18 +133,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_wrk_prints() {
-        let text = "Running 2s test @ http://127.0.0.1:1\n  1 threads and 8 connections\n  \
-                    Latency Distribution\n     50%  101.00us\n     75%  120.00us\n     90%    1.10ms\n     \
-                    99%    2.50ms\n  1000 requests in 2.00s, 1.00MB read\n  Non-2xx or 3xx responses: 3\n\
-                    Requests/sec:  65432.10\nTransfer/sec:      1.00MB\n";
-        let expected = Measured {
-            rate: 65_432.10,
-            p50: 101.0,
-            p99: 2_500.0,
-            errors: 3,
+    fn spreads() {
+        let spread = |median, lowest, highest| {
+            Some(Spread {
+                median,
+                lowest,
+                highest,
+            })
         };
-        assert_eq!(Measured::read(text), Some(expected));
-        assert_eq!(Measured::read("wrk: cannot connect"), None);
+        for (figures, expected) in [
+            (vec![], None),
+            (vec![2.0], spread(2.0, 2.0, 2.0)),
+            (vec![3.0, 1.0, 2.0], spread(2.0, 1.0, 3.0)),
+            (vec![4.0, 1.0, 3.0, 2.0], spread(3.0, 1.0, 4.0)),
+        ] {
+            assert_eq!(Spread::of(figures.clone()), expected, "{figures:?}");
+        }
+    }
+
+    #[test]
+    fn ratios_are_taken_turn_by_turn() {
+        // The second turn was on a machine half as fast, for both.
+        let ratios = Spread::of_ratios(&[90.0, 45.0, 80.0], &[100.0, 50.0, 100.0]).unwrap();
+        assert_eq!(ratios.readable(), "0.90 (0.80 to 0.90)");
+    }
+
+    #[test]
+    fn a_report_is_markdown() {
+        let mut report = Report::default();
+        report.section("One");
+        let mut table = Table::new(&["a", "b"]);
+        table.row(&["1", "2"]);
+        report.table(&table);
+        report.not_measured("Two", "because");
+        let expected =
+            "## One\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nTwo: not measured, because.\n\n";
+        assert_eq!(report.text(), expected);
     }
 }

@@ -1,0 +1,112 @@
+//! The gateway in this process: hits by number of devices, and what a chain of
+//! policies costs by its length when nothing is remembered.
+#![allow(missing_docs, reason = "criterion's macros make public items")]
+#![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use portreeve_benches::scripted::{Permits, connection, fill, gateway, hit, question, scramble};
+use portreeve_domain::{Question, Subject, Verdict};
+use portreeve_gateway::{Evaluation, Evaluator, Health, PolicyError};
+use portreeve_harness::guest;
+use portreeve_runtime::{
+    BreakerSettings, Limits, Policy, PolicySettings, Reuse, Runtime, RuntimeSettings,
+};
+use serde_json::json;
+use tokio::runtime::Runtime as Tokio;
+
+const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
+const CHAINS: [usize; 3] = [1, 2, 4];
+
+fn hits(criterion: &mut Criterion) {
+    let tokio = Tokio::new().unwrap();
+    let connection = connection();
+    let mut group = criterion.benchmark_group("hit");
+    for count in SIZES {
+        // Only when it is asked for: a million devices take a while.
+        let mut made = None;
+        group.bench_function(BenchmarkId::new("devices", count), |bencher| {
+            let (gateway, asked) = made.get_or_insert_with(|| {
+                let gateway = gateway(vec![Arc::new(Permits)]).unwrap();
+                tokio.block_on(fill(&gateway, count));
+                let numbers = (0..200_000).map(|step| scramble(step) % u64::from(count));
+                let asked: Vec<Question> = numbers
+                    .map(|number| question(u32::try_from(number).unwrap(), &connection))
+                    .collect();
+                (gateway, asked)
+            });
+            let mut asked = asked.iter().cycle();
+            bencher.iter(|| hit(gateway, asked.next().unwrap()).unwrap());
+        });
+    }
+}
+
+/// Runs the policy and then has no opinion, for the next one to be asked, and
+/// for nothing to be remembered.
+#[derive(Debug)]
+struct Undecided(Arc<dyn Evaluator>);
+
+impl Evaluator for Undecided {
+    fn evaluate(&self, subject: Arc<Subject>) -> BoxFuture<'_, Result<Evaluation, PolicyError>> {
+        async move {
+            let mut evaluation = self.0.evaluate(subject).await?;
+            evaluation.decision.verdict = Verdict::Abstain;
+            evaluation.decision.valid_for = Some(Duration::ZERO);
+            Ok(evaluation)
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        self.0.health()
+    }
+}
+
+fn chains(criterion: &mut Criterion) {
+    let tokio = Tokio::new().unwrap();
+    let runtime = Runtime::new(&RuntimeSettings::default()).unwrap();
+    let fresh = tokio.block_on(baseline(&runtime, Reuse::Fresh));
+    let reused = tokio.block_on(baseline(&runtime, Reuse::UpTo { calls: 1_000_000 }));
+    let kinds: [(&str, Arc<dyn Evaluator>); 3] = [
+        ("native", Arc::new(Permits)),
+        ("fresh", Arc::new(fresh)),
+        ("reused", Arc::new(reused)),
+    ];
+    let asked = question(0, &connection());
+    let mut group = criterion.benchmark_group("chain");
+    for (name, evaluator) in &kinds {
+        for length in CHAINS {
+            let chain = (0..length)
+                .map(|_| -> Arc<dyn Evaluator> { Arc::new(Undecided(Arc::clone(evaluator))) });
+            let gateway = gateway(chain.collect()).unwrap();
+            tokio.block_on(fill(&gateway, 1));
+            group.bench_function(BenchmarkId::new(*name, length), |bencher| {
+                bencher
+                    .to_async(&tokio)
+                    .iter(|| async { gateway.answer(&asked).await });
+            });
+        }
+    }
+}
+
+async fn baseline(runtime: &Runtime, reuse: Reuse) -> Policy {
+    let component = std::fs::read(guest("baseline").unwrap()).unwrap();
+    let plugin = runtime.load(&component).await.unwrap();
+    let limits = Limits {
+        reuse,
+        ..Limits::policy()
+    };
+    let settings = PolicySettings {
+        settings: json!({}),
+        limits,
+        breaker: BreakerSettings::default(),
+    };
+    plugin.policy("baseline", settings).await.unwrap()
+}
+
+criterion_group!(benches, hits, chains);
+criterion_main!(benches);

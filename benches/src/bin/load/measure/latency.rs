@@ -1,0 +1,80 @@
+//! Latency of hits at fixed rates, corrected for coordinated omission.
+
+use portreeve_harness::Stand;
+
+use super::sync::Syncing;
+use crate::effort::Effort;
+use crate::generator::{Latencies, Paced, Version, one};
+use crate::product::NO_SYNC;
+use crate::report::{LATENCY_HEAD, Report, Table, latency_cells};
+use crate::subject::{Subject, Transport};
+
+const RATES: [u32; 3] = [1_000, 5_000, 10_000];
+const CONNECTIONS: u32 = 16;
+
+pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Result<()> {
+    // What a sync beside reads over and over.
+    let devices = effort.devices.iter().copied().max().unwrap_or_default();
+    let subject = Subject::start(Stand::builder().devices(devices.min(100_000))).await?;
+    report.section("HTTP: latency of hits at fixed rates");
+    report.paragraph(&format!(
+        "{CONNECTIONS} connections, HTTP/1.1, {} s each. Every request has a moment at which it is \
+         meant to start; latency counts from there to the last byte of the answer, so a pause of \
+         the server counts for all that would have come during it. `sent late` is what the \
+         generator itself adds: by how much 99 of 100 requests were sent too late on a free \
+         connection.",
+        effort.paced.as_secs()
+    ));
+    let mut head = vec!["beside", "transport", "rate/s"];
+    head.extend(LATENCY_HEAD);
+    head.push("sent late p99 µs");
+    let mut table = Table::new(&head);
+    rows(effort, &subject, "nothing", &mut table).await?;
+    if let Some(syncing) = Syncing::start(&subject.stand).await? {
+        rows(effort, &subject, "inventory sync", &mut table).await?;
+        let syncs = syncing.stop().await?;
+        report.table(&table);
+        report.paragraph(&format!("Syncs that ended beside it: {syncs}."));
+    } else {
+        report.table(&table);
+        report.not_measured("Latency while an inventory sync runs", NO_SYNC);
+    }
+    subject.stand.gateway.stop().await
+}
+
+async fn rows(
+    effort: &Effort,
+    subject: &Subject,
+    beside: &str,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    for transport in [Transport::Plain, Transport::Tls] {
+        for rate in RATES {
+            let latencies = at(effort, subject, transport, rate).await?;
+            let cells = latency_cells(&latencies);
+            let (rate, late) = (rate.to_string(), format!("{:.0}", latencies.own_p99()));
+            let mut row = vec![beside, transport.as_str(), &rate];
+            row.extend(cells.iter().map(String::as_str));
+            row.push(&late);
+            table.row(&row);
+        }
+    }
+    Ok(())
+}
+
+/// Hits at this rate.
+pub(super) async fn at(
+    effort: &Effort,
+    subject: &Subject,
+    transport: Transport,
+    rate: u32,
+) -> anyhow::Result<Latencies> {
+    let paced = Paced {
+        target: subject.target(transport, Version::Http1)?,
+        paths: one(&subject.path),
+        connections: CONNECTIONS,
+        rate,
+        length: effort.paced,
+    };
+    paced.run().await
+}
