@@ -18,9 +18,6 @@ pub(crate) trait Seated: Clone {
 
     /// What it costs. Never changes.
     fn weight(&self) -> usize;
-
-    /// Whether it was used since this was asked last.
-    fn take_use(&self) -> bool;
 }
 
 /// All entries of one cache. Readers may look at its seats.
@@ -90,8 +87,9 @@ impl<E: Seated + RefCnt> Ring<E> {
         }
     }
 
-    /// The entry that should leave, never the one at `kept`.
-    pub(crate) fn victim(&mut self, kept: usize) -> Option<E> {
+    /// The entry that should leave, never the one at `kept`. `take_use` says
+    /// whether an entry was used since it was asked for it last.
+    pub(crate) fn victim(&mut self, kept: usize, take_use: impl Fn(&E) -> bool) -> Option<E> {
         let mut spared = 0;
         // Twice round: the first round may spare every entry.
         for _ in 0..self.taken * 2 {
@@ -101,7 +99,7 @@ impl<E: Seated + RefCnt> Ring<E> {
             let Some(seated) = entry.as_ref().filter(|_| number != kept) else {
                 continue;
             };
-            if spared < MOST_SPARED && seated.take_use() {
+            if spared < MOST_SPARED && take_use(seated) {
                 spared += 1;
                 continue;
             }
@@ -141,6 +139,10 @@ mod tests {
         })
     }
 
+    fn take_use(entry: &Arc<Entry>) -> bool {
+        entry.used.swap(false, Ordering::Relaxed)
+    }
+
     fn note_use(ring: &Ring<Arc<Entry>>, number: usize) {
         ring.at(number)
             .as_ref()
@@ -156,10 +158,6 @@ mod tests {
 
         fn weight(&self) -> usize {
             self.weight
-        }
-
-        fn take_use(&self) -> bool {
-            self.used.swap(false, Ordering::Relaxed)
         }
     }
 
@@ -179,7 +177,7 @@ mod tests {
             note_use(&ring, number);
         }
         let mut order = Vec::new();
-        while let Some(victim) = ring.victim(usize::MAX) {
+        while let Some(victim) = ring.victim(usize::MAX, take_use) {
             order.push(victim.number());
             ring.unseat(&victim);
         }
@@ -190,7 +188,7 @@ mod tests {
     #[test]
     fn the_kept_one_stays_and_numbers_are_reused() {
         let mut ring = ring(1);
-        assert!(ring.victim(0).is_none());
+        assert!(ring.victim(0, take_use).is_none());
         let only = Guard::into_inner(ring.at(0)).unwrap();
         ring.unseat(&only);
         assert!(ring.at(0).is_none());
@@ -206,6 +204,9 @@ mod tests {
         for number in 0..ring.taken() {
             note_use(&ring, number);
         }
-        assert_eq!(ring.victim(usize::MAX).unwrap().number(), MOST_SPARED);
+        assert_eq!(
+            ring.victim(usize::MAX, take_use).unwrap().number(),
+            MOST_SPARED
+        );
     }
 }

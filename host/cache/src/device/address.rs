@@ -12,7 +12,7 @@ use crate::packed::PackedId;
 /// An interface address within one source, exact: an entry at this tag belongs
 /// to this address and no other.
 ///
-/// `None` for two addresses of the last possible source, which are not found.
+/// `None` for sources so high that a tag has no room for them.
 pub(super) fn mac_tag(source: SourceId, mac: MacAddress) -> Option<NonZeroU64> {
     let exact = mac.octets().iter().fold(u64::from(source.0), |sum, octet| {
         sum << 8 | u64::from(*octet)

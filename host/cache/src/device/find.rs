@@ -77,7 +77,6 @@ impl<P> DeviceCache<P> {
         if better.any(|identifier| record.contradicts(identifier)) {
             return None;
         }
-        record.note_use();
         Some(if ambiguous {
             Remembered::Ambiguous
         } else {
@@ -90,7 +89,9 @@ impl<P> DeviceCache<P> {
             return self.with_mac(source, *mac);
         }
         let id = EncodedId::new(identifier);
-        self.with_name(source, id.as_packed())
+        let record = self.with_name(source, id.as_packed())?;
+        record.note_use();
+        Some(record)
     }
 
     fn with_mac(&self, source: SourceId, mac: MacAddress) -> Option<Record<P>> {

@@ -305,7 +305,7 @@ impl<P: Weighed> DeviceCache<P> {
                     continue;
                 };
                 let address = self.macs.address(tag);
-                let found = self.macs.get(address);
+                let found = self.macs.peek(address);
                 // Writing what is there already would only cost.
                 if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
                     self.macs.put(&mut writer.macs, address, record.share());
@@ -397,13 +397,24 @@ impl<P: Weighed> DeviceCache<P> {
         writer.ring.unseat(record.stored());
     }
 
+    /// Whether the record was found by any of its names since this was asked
+    /// last.
+    fn take_use(&self, stored: &Stored<P>) -> bool {
+        let header = &stored.header.header;
+        let macs = Names::of(&stored.slice).ids().filter_map(PackedId::mac);
+        let tags = macs.filter_map(|mac| mac_tag(header.source, mac));
+        let used = tags.filter(|tag| self.macs.take_use(self.macs.address(*tag)));
+        // All of them are asked.
+        (used.count() > 0) | header.take_use()
+    }
+
     fn keep_bounds(&self, writer: &mut Writer<P>, kept: u32) {
         let kept = usize::try_from(kept).unwrap_or(usize::MAX);
         let too_much = |ring: &Ring<Stored<P>>| {
             ring.entries() > self.settings.max_devices || ring.weight() > self.settings.max_bytes
         };
         while too_much(&writer.ring) {
-            let Some(victim) = writer.ring.victim(kept) else {
+            let Some(victim) = writer.ring.victim(kept, |it| self.take_use(it)) else {
                 break;
             };
             self.take_out(writer, &Record::owned(victim));

@@ -14,7 +14,8 @@ use crate::index::{BYTES_OF_ENTRY, BYTES_OF_NUMBER};
 use crate::packed::{EncodedId, Names, PackedId};
 use crate::ring::Seated;
 
-/// A connector instance, by its place in the operator's order.
+/// A connector instance, by its place in the operator's order. Interface
+/// addresses lead nowhere beyond the 32,767th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u16);
 
@@ -44,14 +45,15 @@ pub(super) type Stored<P> = ThinArc<Header<P>, u8>;
 pub(super) struct Header<P> {
     fetched_at: AtomicU64,
     pub(super) number: u32,
-    source: SourceId,
+    pub(super) source: SourceId,
     state: ComplianceState,
     flags: AtomicU8,
     attached: ArcSwapOption<P>,
     generation: u64,
 }
 
-/// The record was used.
+/// The record was found, other than by an interface address: the index notes
+/// that.
 const USED: u8 = 1;
 /// What is attached to it was.
 const ATTACHED_USED: u8 = 2;
@@ -248,10 +250,6 @@ impl<P> Seated for Stored<P> {
     fn weight(&self) -> usize {
         weight(self.slice.len(), Names::of(&self.slice))
     }
-
-    fn take_use(&self) -> bool {
-        self.header.header.take(USED)
-    }
 }
 
 impl<P> Header<P> {
@@ -267,6 +265,11 @@ impl<P> Header<P> {
     /// last.
     pub(super) fn has_idle_attached(&self) -> bool {
         self.attached.load().is_some() && !self.take(ATTACHED_USED)
+    }
+
+    /// Whether the record was found by a name since this was asked last.
+    pub(super) fn take_use(&self) -> bool {
+        self.take(USED)
     }
 
     /// Writes only the first time, so that readers of one record do not take

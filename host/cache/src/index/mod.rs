@@ -30,13 +30,8 @@ const SEGMENT_BITS: u32 = 7;
 /// Bytes of the index for one entry, as tables are between 0.7 and 0.875 full.
 pub(crate) const BYTES_OF_ENTRY: usize = 20;
 
-/// The largest and the smallest number mean something else to the index.
-pub(crate) const LARGEST_TAG: u64 = u64::MAX - 1;
-
-/// A tag from a keyed digest.
-pub(crate) fn tag_of_digest(digest: u64) -> NonZeroU64 {
-    NonZeroU64::new(digest.min(LARGEST_TAG)).unwrap_or(NonZeroU64::MIN)
-}
+/// Larger numbers and zero mean something else to the index.
+pub(crate) const LARGEST_TAG: u64 = (1 << 63) - 2;
 
 /// Where an entry is looked for, and what must stand there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +74,7 @@ struct Fill {
 impl Positions {
     pub(crate) fn address(&self, tag: NonZeroU64) -> Address {
         let position = match self {
-            Self::Tag => tag.get(),
+            Self::Tag => tag.get() << 1,
             Self::Keyed(hasher) => hasher.hash_one(tag.get()),
         };
         Address { tag, position }
@@ -120,9 +115,25 @@ impl<E: RefCnt> Index<E> {
         self.positions.address(tag)
     }
 
-    /// The entry at `address`.
+    /// The address of what a keyed digest stands for.
+    pub(crate) fn address_of_digest(&self, digest: u64) -> Address {
+        let tag = (digest >> 1).clamp(1, LARGEST_TAG);
+        self.address(NonZeroU64::new(tag).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The entry at `address`. This counts as a use of it.
     pub(crate) fn get(&self, address: Address) -> Guard<Option<E>> {
         self.segment(address).load().get(address)
+    }
+
+    /// The same without counting as a use.
+    pub(crate) fn peek(&self, address: Address) -> Guard<Option<E>> {
+        self.segment(address).load().peek(address)
+    }
+
+    /// Whether the entry at `address` was used since this was asked last.
+    pub(crate) fn take_use(&self, address: Address) -> bool {
+        self.segment(address).load().take_use(address)
     }
 
     /// Puts `entry` at `address` in place of what was there.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwapAny, Guard, RefCnt};
 
-use super::{Address, Positions};
+use super::{Address, LARGEST_TAG, Positions};
 
 /// Slots that a processor fetches at once.
 const SLOTS: usize = 4;
@@ -14,7 +14,10 @@ const FEWEST_BUCKETS: usize = 2;
 
 const EMPTY: u64 = 0;
 /// An entry was removed: go on searching.
-const TOMBSTONE: u64 = u64::MAX;
+const TOMBSTONE: u64 = LARGEST_TAG + 1;
+/// Beside a tag: the entry was used. Here, because a look-up reads this cache
+/// line anyway and no other.
+const USED: u64 = 1 << 63;
 
 pub(super) struct Table<E: RefCnt> {
     buckets: Box<[Bucket<E>]>,
@@ -58,38 +61,65 @@ impl<E: RefCnt> Table<E> {
         self.buckets.len() * SLOTS
     }
 
+    /// The entry at `address`, and a note that it was used.
     pub(super) fn get(&self, address: Address) -> Guard<Option<E>> {
+        self.get_and(address, |tag, slot| {
+            // Written only the first time, so that readers of one entry do not
+            // take its cache line from each other.
+            if tag & USED == 0 {
+                slot.tag.fetch_or(USED, Ordering::Relaxed);
+            }
+        })
+    }
+
+    /// The entry at `address`.
+    pub(super) fn peek(&self, address: Address) -> Guard<Option<E>> {
+        self.get_and(address, |_, _| {})
+    }
+
+    fn get_and(&self, address: Address, note: impl Fn(u64, &Slot<E>)) -> Guard<Option<E>> {
         loop {
             let reuses = self.reuses.load(Ordering::Acquire);
-            let found = self.search(address);
+            let Some((tag, slot)) = self.search(address) else {
+                return Guard::from_inner(None);
+            };
+            let entry = slot.entry.load();
+            note(tag, slot);
             // A slot that was given to another tag meanwhile holds another's
             // entry. Seeing that entry means seeing the count.
-            if found.is_none() || self.reuses.load(Ordering::Acquire) == reuses {
-                return found;
+            if self.reuses.load(Ordering::Acquire) == reuses {
+                return entry;
             }
         }
     }
 
-    fn search(&self, address: Address) -> Guard<Option<E>> {
+    /// Whether the entry at `address` was used since this was asked last.
+    pub(super) fn take_use(&self, address: Address) -> bool {
+        self.search(address).is_some_and(|(tag, slot)| {
+            tag & USED != 0 && slot.tag.fetch_and(!USED, Ordering::Relaxed) & USED != 0
+        })
+    }
+
+    fn search(&self, address: Address) -> Option<(u64, &Slot<E>)> {
         for bucket in self.buckets_from(address) {
             for slot in &bucket.0 {
                 let tag = slot.tag.load(Ordering::Acquire);
-                if tag == address.tag.get() {
-                    return slot.entry.load();
+                if tag & !USED == address.tag.get() {
+                    return Some((tag, slot));
                 }
                 if tag == EMPTY {
-                    return Guard::from_inner(None);
+                    return None;
                 }
             }
         }
-        Guard::from_inner(None)
+        None
     }
 
     /// For writers: where the tag is, or where it may go.
     pub(super) fn probe(&self, address: Address) -> Probe<'_, E> {
         let mut tombstone = None;
         for slot in self.buckets_from(address).flat_map(|bucket| &bucket.0) {
-            match slot.tag.load(Ordering::Relaxed) {
+            match slot.tag.load(Ordering::Relaxed) & !USED {
                 EMPTY => return tombstone.map_or(Probe::Empty(slot), Probe::Tombstone),
                 TOMBSTONE => tombstone = tombstone.or(Some(slot)),
                 tag if tag == address.tag.get() => return Probe::Match(slot),
@@ -110,7 +140,7 @@ impl<E: RefCnt> Table<E> {
     pub(super) fn copy(&self, room: usize, positions: &Positions) -> Self {
         let copy = Self::with_room_for(room);
         for slot in self.buckets.iter().flat_map(|bucket| &bucket.0) {
-            let tag = slot.tag.load(Ordering::Relaxed);
+            let tag = slot.tag.load(Ordering::Relaxed) & !USED;
             if let (Some(tag), Some(entry)) = (NonZeroU64::new(tag), slot.entry.load_full()) {
                 let address = positions.address(tag);
                 if let Probe::Empty(free) = copy.probe(address) {

@@ -37,6 +37,22 @@ fn tags_that_share_a_position_are_told_apart() {
 }
 
 #[test]
+fn uses_are_noted_until_they_are_taken() {
+    let (index, mut writer) = index();
+    let address = at(3, 3);
+    assert!(!index.take_use(address));
+    index.put(&mut writer, address, Arc::new(1));
+    assert_eq!(index.peek(address).as_deref(), Some(&1));
+    assert!(!index.take_use(address));
+    assert_eq!(value(&index, address), Some(1));
+    // A use is one of the place: the next entry has it.
+    index.put(&mut writer, address, Arc::new(2));
+    assert!(index.take_use(address));
+    assert!(!index.take_use(address));
+    assert_eq!(value(&index, address), Some(2));
+}
+
+#[test]
 fn tombstones_do_not_make_it_grow() {
     let (index, mut writer) = index();
     let slots = index.segments[0].load().slots();
@@ -54,7 +70,7 @@ fn tombstones_do_not_make_it_grow() {
 fn what_was_reserved_is_not_copied() {
     let hasher = RandomState::new();
     let (index, mut writer) = index();
-    let address = |key: u64| index.address(NonZeroU64::new(hasher.hash_one(key)).unwrap());
+    let address = |key: u64| index.address_of_digest(hasher.hash_one(key));
     for key in 0..10 {
         index.put(&mut writer, address(key), Arc::new(key));
     }
@@ -79,7 +95,7 @@ fn readers_never_miss_what_stays_nor_take_what_is_not_theirs() {
     let (index, mut writer) = index();
     // Few places, so that slots change hands all the time.
     let address = |key: u64| {
-        let tag = ((hasher.hash_one(key) >> 8) % 64) << 56 | key << 1 | 1;
+        let tag = ((hasher.hash_one(key) >> 8) % 64) << 55 | key << 1 | 1;
         index.address(NonZeroU64::new(tag).unwrap())
     };
     for key in 0..1_000 {
@@ -124,7 +140,7 @@ proptest! {
     fn it_is_a_map(operations in proptest::collection::vec((any::<bool>(), 0_u64..40, any::<u64>()), 0..400)) {
         // Few positions, so that keys collide all the time.
         let (index, mut writer) = index();
-        let address = |key: u64| index.address(NonZeroU64::new((key % 5) << 40 | key | 1 << 63).unwrap());
+        let address = |key: u64| index.address(NonZeroU64::new((key % 5) << 40 | key + 1).unwrap());
         let mut model: HashMap<u64, Arc<u64>> = HashMap::new();
         for (put, key, number) in operations {
             if put {

@@ -1,7 +1,7 @@
 //! The decisions that are remembered for one device and one way to ask for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use portreeve_domain::{Absence, Timestamp};
@@ -30,7 +30,6 @@ pub(super) struct CaseKey {
 pub(super) struct Case<V> {
     pub(super) key: CaseKey,
     number: usize,
-    used: AtomicBool,
     newest: Variant<V>,
     // A case with one variant needs no further memory.
     others: Box<[Variant<V>]>,
@@ -73,17 +72,8 @@ impl<V: Clone> Case<V> {
         Self {
             key,
             number,
-            used: AtomicBool::new(false),
             newest,
             others,
-        }
-    }
-
-    /// Writes only the first time, so that readers of one case do not take its
-    /// cache line from each other.
-    pub(super) fn note_use(&self) {
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
         }
     }
 
@@ -167,9 +157,5 @@ impl<V> Seated for Arc<Case<V>> {
 
     fn weight(&self) -> usize {
         1 + self.others.len()
-    }
-
-    fn take_use(&self) -> bool {
-        self.used.swap(false, Ordering::Relaxed)
     }
 }

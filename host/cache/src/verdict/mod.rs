@@ -19,7 +19,7 @@ use self::case::{Case, CaseKey, MOST_VARIANTS, Present, Variant};
 use self::facts::{Digests, Facts, Group};
 use crate::Provenance;
 use crate::counter::Counter;
-use crate::index::{Address, Index, IndexWriter, Positions, tag_of_digest};
+use crate::index::{Address, Index, IndexWriter, Positions};
 use crate::ring::{Ring, Seated};
 use crate::seats::Seats;
 
@@ -146,7 +146,6 @@ impl<V: Clone> VerdictCache<V> {
         let variant = case
             .variants()
             .find(|variant| variant.holds(&mut present))?;
-        case.note_use();
         if !lists_are_known && !variant.facts.group(Group::Lists).is_empty() {
             // Comparing members of lists is slow: once for new lists, not
             // for each question.
@@ -195,7 +194,7 @@ impl<V: Clone> VerdictCache<V> {
             value,
             facts: writer.share(facts),
         };
-        let old = Guard::into_inner(self.index.get(address));
+        let old = Guard::into_inner(self.index.peek(address));
         let number = match &old {
             Some(old) => old.number(),
             None => match writer.ring.reserve() {
@@ -213,8 +212,9 @@ impl<V: Clone> VerdictCache<V> {
         self.index
             .put(&mut writer.index, address, Arc::clone(&case));
         writer.ring.seat(case);
+        let take_use = |case: &Arc<Case<V>>| self.index.take_use(self.address(&case.key));
         while writer.ring.weight() > self.most {
-            let Some(victim) = writer.ring.victim(number) else {
+            let Some(victim) = writer.ring.victim(number, take_use) else {
                 break;
             };
             self.take_out(&mut writer, &victim);
@@ -273,8 +273,7 @@ impl<V: Clone> VerdictCache<V> {
     }
 
     fn address(&self, key: &CaseKey) -> Address {
-        let digest = self.hasher.hash_one(key);
-        self.index.address(tag_of_digest(digest))
+        self.index.address_of_digest(self.hasher.hash_one(key))
     }
 
     /// The number of these lists. Only one caller at a time: all hold the
