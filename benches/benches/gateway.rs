@@ -40,7 +40,7 @@ fn hits(criterion: &mut Criterion) {
                 (gateway, asked)
             });
             let mut asked = asked.iter().cycle();
-            bencher.iter(|| hit(gateway, asked.next().unwrap()).unwrap());
+            bencher.iter(|| hit(gateway, asked.next().unwrap().asked()).unwrap());
         });
     }
 }

@@ -7,12 +7,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
-    Answer, Compliance, ComplianceState, Connection, Decision, Device, Enrollment, Fact, FactsRead,
+    Asked, Compliance, ComplianceState, Connection, Decision, Device, Enrollment, Fact, FactsRead,
     Guid, Identifier, Lists, MacAddress, Question, Subject, Verdict,
 };
 use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, Lookup, OnError,
-    PolicyError, PolicySettings, Source, SourceError, SourceSettings,
+    CheckReport, Evaluation, Evaluator, Form, Gateway, GatewaySettings, Health, Hit, Hole, Lookup,
+    Memory, Moving, OnError, PolicyError, PolicySettings, Source, SourceError, SourceSettings,
+    Text,
 };
 use prometheus::Registry;
 
@@ -127,17 +128,22 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
         chain: chain
             .map(|(position, evaluator)| PolicySettings {
                 name: format!("policy-{position}").into(),
+                digest: "0".into(),
                 evaluator,
                 on_error: OnError::Deny,
             })
             .collect(),
         lists: Lists::default(),
-        cache: CacheSettings {
-            max_devices: usize::MAX,
-            max_bytes: usize::MAX,
-            max_verdicts: usize::MAX,
-            ..CacheSettings::default()
-        },
+        memory: Arc::new(Memory::volatile(
+            CacheSettings {
+                max_devices: usize::MAX,
+                max_bytes: usize::MAX,
+                max_attached_bytes: usize::MAX,
+                ..CacheSettings::default()
+            },
+            vec!["contoso".into()],
+        )),
+        max_verdicts: usize::MAX,
         verdict_ttl: Duration::from_hours(24),
         retry_after: Duration::from_secs(30),
         max_flights: 256,
@@ -169,14 +175,32 @@ pub fn connection() -> Arc<Connection> {
 pub async fn fill(gateway: &Gateway, count: u32) {
     let connection = connection();
     for number in 0..count {
-        gateway.answer(&question(number, &connection)).await;
+        let question = question(number, &connection);
+        gateway.answer(&question).await;
+        // The second time it is one that the next hits can be rendered from.
+        if let Some(answered) = gateway.answer_from_memory(&question) {
+            gateway.keep(&answered, FORM, text());
+        }
+    }
+}
+
+const FORM: Form = Form::new(0);
+
+/// As large as an answer of the REST face.
+fn text() -> Text {
+    Text {
+        status: 200,
+        bytes: vec![b'x'; 800].into(),
+        holes: [Moving::FetchedAt(0), Moving::Age(0), Moving::Time]
+            .map(|content| Hole { place: 700, content })
+            .into(),
     }
 }
 
 /// A hit: the one place that says how a face gets an answer from memory.
 #[inline]
-pub fn hit(gateway: &Gateway, question: &Question) -> Option<Answer> {
-    gateway.answer_from_memory(question)
+pub fn hit(gateway: &Gateway, asked: Asked<'_>) -> Option<Hit> {
+    gateway.hit(asked, FORM)
 }
 
 #[cfg(test)]
@@ -189,9 +213,9 @@ mod tests {
         fill(&gateway, 10).await;
         let connection = connection();
         for number in 0..10 {
-            assert!(hit(&gateway, &question(number, &connection)).is_some());
+            assert!(hit(&gateway, question(number, &connection).asked()).is_some());
         }
-        assert!(hit(&gateway, &question(10, &connection)).is_none());
+        assert!(hit(&gateway, question(10, &connection).asked()).is_none());
         assert_eq!(gateway.status().devices, 10);
     }
 }

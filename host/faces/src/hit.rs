@@ -78,7 +78,7 @@ pub(crate) fn reply(hit: &Hit) -> Reply {
     let mut body = Vec::with_capacity(room(hit));
     fill(hit, &mut body);
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
-    *response.status_mut() = StatusCode::from_u16(hit.text().status).unwrap_or_default();
+    *response.status_mut() = StatusCode::from_u16(hit.status()).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -87,15 +87,15 @@ pub(crate) fn reply(hit: &Hit) -> Reply {
 
 /// Bytes that a hit needs at most.
 pub(crate) fn room(hit: &Hit) -> usize {
-    hit.text().bytes.len() + hit.text().holes.len() * LONGEST
+    hit.bytes().len() + hit.holes().len() * LONGEST
 }
 
 /// Appends a hit's text with its holes filled in.
 pub(crate) fn fill(hit: &Hit, out: &mut Vec<u8>) {
     let mut from = 0;
-    for hole in &hit.text().holes {
+    for hole in hit.holes() {
         let place = hole.place as usize;
-        let before = hit.text().bytes.get(from..place);
+        let before = hit.bytes().get(from..place);
         out.extend_from_slice(before.unwrap_or_default());
         from = place;
         match hole.content {
@@ -108,7 +108,7 @@ pub(crate) fn fill(hit: &Hit, out: &mut Vec<u8>) {
             }
         }
     }
-    out.extend_from_slice(hit.text().bytes.get(from..).unwrap_or_default());
+    out.extend_from_slice(hit.bytes().get(from..).unwrap_or_default());
 }
 
 fn write_moment(moment: portreeve_domain::Timestamp, out: &mut Vec<u8>) {

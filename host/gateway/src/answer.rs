@@ -50,15 +50,15 @@ impl Gateway {
         if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
             return None;
         }
-        let text = Arc::clone(prepared.text(form)?);
+        prepared.text(form)?;
         if is_stale {
             let sightings = self.recall(asked.identifiers, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
-        self.metrics.count_hit(prepared.verdict());
+        self.metrics.count_hit(prepared.verdict);
         Some(Hit {
             prepared: Arc::clone(prepared),
-            text,
+            form,
             at: now,
             fetched_at,
         })
@@ -197,8 +197,8 @@ impl Gateway {
                 digest(decided.basis, asked, &self.hasher),
                 (decided.at, decided.valid_for),
                 match &decided.decision {
-                    Some(decision) => Arc::clone(decision),
-                    None => Arc::clone(rules.chain.undecided()),
+                    Some(decision) => decision.verdict,
+                    None => rules.chain.undecided().verdict,
                 },
             )),
         };

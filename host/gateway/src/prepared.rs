@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_cache::{ChainId, Weighed};
-use portreeve_domain::{Answer, Asked, Decision, Fact, FactsRead, Timestamp, Verdict};
+use portreeve_domain::{Answer, Asked, Fact, FactsRead, Timestamp, Verdict};
 
 use crate::rules::Rules;
 
@@ -116,19 +116,24 @@ impl Basis {
 }
 
 /// A decision that holds for as long as its numbers do.
+///
+/// A hit at a million devices waits for memory and for little else, so what it
+/// compares stands together, and it follows no pointer but that of its text.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Prepared {
-    pub(crate) sighted: Sighted,
-    pub(crate) chain: ChainId,
-    /// The lists it rests on, if it does.
-    pub(crate) lists: Option<u64>,
-    /// Digest of the connection and of the identifiers, if it rests on them.
-    pub(crate) asked: Option<u64>,
-    pub(crate) basis: Basis,
+    sighted: Sighted,
+    chain: ChainId,
     pub(crate) decided_at: Timestamp,
-    pub(crate) valid_for: Duration,
-    pub(crate) decision: Arc<Decision>,
-    texts: [Option<Arc<Text>>; FORMS],
+    /// Milliseconds.
+    valid_for: u64,
+    /// The lists it rests on, if it does.
+    lists: Option<u64>,
+    /// Digest of the connection and of the identifiers, if it rests on them.
+    asked: Option<u64>,
+    basis: Basis,
+    pub(crate) verdict: Verdict,
+    texts: [Option<Text>; FORMS],
 }
 
 impl Prepared {
@@ -138,17 +143,17 @@ impl Prepared {
         basis: Basis,
         asked: Option<u64>,
         decided: (Timestamp, Duration),
-        decision: Arc<Decision>,
+        verdict: Verdict,
     ) -> Self {
         Self {
             sighted,
             chain: rules.chain.id(),
+            decided_at: decided.0,
+            valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
             lists: basis.lists.then_some(rules.lists_number),
             asked,
             basis,
-            decided_at: decided.0,
-            valid_for: decided.1,
-            decision,
+            verdict,
             texts: [const { None }; FORMS],
         }
     }
@@ -165,23 +170,19 @@ impl Prepared {
         self.sighted == *sighted
             && self.chain == rules.chain.id()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
-            && now.since(self.decided_at).max(self.decided_at.since(now)) < self.valid_for
+            && now.as_millis().abs_diff(self.decided_at.as_millis()) < self.valid_for
             && self.asked == digest(self.basis, asked, hasher)
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
-        self.decision.verdict
-    }
-
     /// The answer in one form, if a face left it here.
-    pub(crate) fn text(&self, form: Form) -> Option<&Arc<Text>> {
+    pub(crate) fn text(&self, form: Form) -> Option<&Text> {
         self.texts.get(form.0)?.as_ref()
     }
 
     pub(crate) fn with_text(&self, form: Form, text: Text) -> Self {
         let mut prepared = self.clone();
         if let Some(place) = prepared.texts.get_mut(form.0) {
-            *place = Some(Arc::new(text));
+            *place = Some(text);
         }
         prepared
     }
@@ -197,12 +198,11 @@ pub(crate) fn digest(basis: Basis, asked: Asked<'_>, hasher: &RandomState) -> Op
 
 impl Weighed for Prepared {
     fn bytes(&self) -> usize {
-        /// Two counters of an `Arc` and what an allocator adds.
-        const EACH: usize = 32;
-        let texts = self.texts.iter().flatten().map(|text| {
-            EACH + size_of::<Text>() + text.bytes.len() + size_of_val(&*text.holes) + EACH
-        });
-        EACH + size_of::<Self>() + texts.sum::<usize>()
+        /// What an allocator adds to each, more or less.
+        const EACH: usize = 16;
+        let texts = self.texts.iter().flatten();
+        let texts = texts.map(|text| text.bytes.len() + size_of_val(&*text.holes) + 2 * EACH);
+        2 * EACH + size_of::<Self>() + texts.sum::<usize>()
     }
 }
 
@@ -210,20 +210,35 @@ impl Weighed for Prepared {
 #[derive(Debug)]
 pub struct Hit {
     pub(crate) prepared: Arc<Prepared>,
-    pub(crate) text: Arc<Text>,
+    pub(crate) form: Form,
     pub(crate) at: Timestamp,
     pub(crate) fetched_at: [Timestamp; MOST_SOURCES],
 }
 
 impl Hit {
-    /// The answer as the face left it.
-    pub fn text(&self) -> &Text {
-        &self.text
+    /// The protocol's status, as the face left it.
+    pub fn status(&self) -> u16 {
+        self.text().map_or(500, |text| text.status)
+    }
+
+    /// Everything of the answer that stays the same.
+    pub fn bytes(&self) -> &[u8] {
+        self.text().map_or(&[], |text| &text.bytes)
+    }
+
+    /// The places in it where something has to be filled in.
+    pub fn holes(&self) -> &[Hole] {
+        self.text().map_or(&[], |text| &text.holes)
+    }
+
+    /// There is one, or it would be no hit.
+    fn text(&self) -> Option<&Text> {
+        self.prepared.text(self.form)
     }
 
     /// What was decided.
     pub fn verdict(&self) -> Verdict {
-        self.prepared.verdict()
+        self.prepared.verdict
     }
 
     /// When the question was asked.

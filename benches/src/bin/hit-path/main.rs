@@ -8,14 +8,13 @@ mod memory;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use portreeve_benches::scripted::{
     Permits, connection, fill, gateway, hit, mac, question, scramble,
 };
-use portreeve_domain::{Identifier, Question};
+use portreeve_domain::{Asked, Identifier, MacAddress, Question};
 
 /// Asks a gateway in this process about devices that it remembers.
 #[derive(Parser)]
@@ -91,15 +90,14 @@ async fn ask(part: Part, hits: u64, devices: u32) -> anyhow::Result<()> {
         let position = usize::try_from(scramble(step) % u64::from(devices))?;
         let (question, text) = asked.get(position).context("a question")?;
         let answer = match part {
-            Part::Answer => hit(&gateway, black_box(question)),
+            Part::Answer => hit(&gateway, black_box(question).asked()),
             Part::ParseAndAnswer => {
-                let identifier: Identifier = black_box(text.as_str()).parse()?;
-                let question = Question::new(
-                    vec![identifier],
-                    Arc::clone(&connection),
-                    Duration::from_secs(2),
-                );
-                hit(&gateway, &question)
+                let mac = MacAddress::parse(black_box(text.as_bytes()))?;
+                let asked = Asked {
+                    identifiers: &[Identifier::Mac(mac)],
+                    connection: &connection,
+                };
+                hit(&gateway, asked)
             }
         };
         answered += u64::from(black_box(answer).is_some());
