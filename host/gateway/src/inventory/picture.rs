@@ -21,9 +21,10 @@ pub trait Picture: Send + Sync + fmt::Debug {
     /// Takes in one page, and `state` with it: both are durable or neither is.
     /// Done when they are. Memory shows the page by then as well.
     ///
-    /// A key that is both among the upserts and the removals is gone. Every device is marked with `state.epoch`. A record that was fetched
+    /// Every device is marked with `state.epoch`. A record that was fetched
     /// later than the page, by a question, keeps its facts and is marked all
-    /// the same. The same page may come twice.
+    /// the same. A key that is among the removals, too, is gone. The same page
+    /// may come twice.
     ///
     /// Dropping the future may leave the page applied: it is read once more.
     fn apply(

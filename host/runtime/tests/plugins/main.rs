@@ -10,6 +10,7 @@
 
 mod capabilities;
 mod fairness;
+mod inventory;
 mod limits;
 mod load;
 mod log;
