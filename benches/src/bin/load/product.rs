@@ -4,7 +4,7 @@
 //! function here is the one place that tells whether a feature is there, and
 //! how it is used.
 
-use portreeve_harness::{Stand, program};
+use portreeve_harness::{Stand, StandBuilder, program};
 use tokio::process::Command;
 
 /// Why the inventory is not measured.
@@ -20,6 +20,14 @@ pub(crate) async fn has_sync() -> anyhow::Result<bool> {
 /// Whether a gateway keeps devices over a restart: `portreeve store`.
 pub(crate) async fn has_store() -> anyhow::Result<bool> {
     knows(&["store"]).await
+}
+
+/// A stand whose tenant has so many devices, with room for all of them. The
+/// place for what a store or an inventory needs in the configuration.
+pub(crate) fn with_devices(devices: u32) -> StandBuilder {
+    Stand::builder()
+        .devices(devices)
+        .extra("[cache]\nmax-devices = 2000000\nmax-verdicts = 2000000\n")
 }
 
 /// Reads the whole inventory of the stand's source into the running gateway,

@@ -50,6 +50,8 @@ enum Name {
     Overload,
     /// Devices that are not in memory.
     Miss,
+    /// Answers of batches.
+    Batch,
     /// Cost by the number of clients.
     Clients,
     /// How fast an inventory comes in.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
@@ -59,8 +60,8 @@ pub(crate) struct Connection {
 
 #[derive(Debug)]
 enum Requests {
-    Http1(http1::SendRequest<Empty<Bytes>>),
-    Http2(http2::SendRequest<Empty<Bytes>>),
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Target {
@@ -152,8 +153,37 @@ impl Connection {
 
     /// Asks, and reads the answer to its end.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Received> {
-        let request = self.request(path)?;
-        let response = match &mut self.requests {
+        let request = self.request(path).body(Full::default())?;
+        let (head, body) = self.send(request).await?.into_parts();
+        Ok(Received {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
+    }
+
+    /// Posts JSON, and counts the lines of the answer without keeping them.
+    pub(crate) async fn post_for_lines(
+        &mut self,
+        path: &str,
+        json: Bytes,
+    ) -> anyhow::Result<(StatusCode, usize)> {
+        let request = self.request(path).method(Method::POST);
+        let request = request
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/x-ndjson");
+        let (head, mut body) = self.send(request.body(json.into())?).await?.into_parts();
+        let mut lines = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame?;
+            let bytes = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+            lines += memchr::memchr_iter(b'\n', bytes).count();
+        }
+        Ok((head.status, lines))
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        Ok(match &mut self.requests {
             Requests::Http1(requests) => {
                 requests.ready().await?;
                 requests.send_request(request).await?
@@ -162,16 +192,10 @@ impl Connection {
                 requests.ready().await?;
                 requests.send_request(request).await?
             }
-        };
-        let (head, body) = response.into_parts();
-        Ok(Received {
-            status: head.status,
-            headers: head.headers,
-            body: body.collect().await?.to_bytes(),
         })
     }
 
-    fn request(&self, path: &str) -> anyhow::Result<Request<Empty<Bytes>>> {
+    fn request(&self, path: &str) -> http::request::Builder {
         let Target {
             address,
             tls,
@@ -189,8 +213,7 @@ impl Connection {
             Version::Http1 => request.header(http::header::HOST, address.to_string()),
             Version::Http2 => request,
         };
-        let request = request.header(AUTHORIZATION, format!("Bearer {key}"));
-        Ok(request.body(Empty::new())?)
+        request.header(AUTHORIZATION, format!("Bearer {key}"))
     }
 }
 

@@ -1,11 +1,9 @@
 //! Latency of hits at fixed rates, corrected for coordinated omission.
 
-use portreeve_harness::Stand;
-
 use super::sync::Syncing;
 use crate::effort::Effort;
 use crate::generator::{Latencies, Paced, Version, one};
-use crate::product::NO_SYNC;
+use crate::product::{self, NO_SYNC};
 use crate::report::{LATENCY_HEAD, Report, Table, latency_cells};
 use crate::subject::{Subject, Transport};
 
@@ -15,7 +13,7 @@ const CONNECTIONS: u32 = 16;
 pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Result<()> {
     // What a sync beside reads over and over.
     let devices = effort.devices.iter().copied().max().unwrap_or_default();
-    let subject = Subject::start(Stand::builder().devices(devices.min(100_000))).await?;
+    let subject = Subject::start(product::with_devices(devices.min(100_000))).await?;
     report.section("HTTP: latency of hits at fixed rates");
     report.paragraph(&format!(
         "{CONNECTIONS} connections, HTTP/1.1, {} s each. Every request has a moment at which it is \

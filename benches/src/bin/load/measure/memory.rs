@@ -59,7 +59,7 @@ async fn in_process(devices: u32) -> anyhow::Result<String> {
 }
 
 async fn as_a_process(devices: u32) -> anyhow::Result<f64> {
-    let stand = Stand::builder().devices(devices).start().await?;
+    let stand = product::with_devices(devices).start().await?;
     // What is made on first use is there before.
     stand.client.get("/readyz").await?;
     let before = resident(&stand)?;

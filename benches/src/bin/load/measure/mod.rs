@@ -1,5 +1,6 @@
 //! One module for each thing that is measured.
 
+mod batch;
 mod clients;
 mod http;
 mod latency;
@@ -26,6 +27,8 @@ pub(crate) enum Measurement {
     Overload,
     /// Misses: many askers of one device, and many devices one by one.
     Miss,
+    /// Answers of batches.
+    Batch,
     /// Throughput of hits by the number of configured clients.
     Clients,
     /// How fast an inventory comes in.
@@ -44,6 +47,7 @@ impl Measurement {
             Self::Latency => latency::measure(effort, report).await,
             Self::Overload => overload::measure(effort, report).await,
             Self::Miss => miss::measure(effort, report).await,
+            Self::Batch => batch::measure(effort, report).await,
             Self::Clients => clients::measure(effort, report).await,
             Self::Sync => sync::measure(effort, report).await,
             Self::Memory => memory::measure(effort, report).await,

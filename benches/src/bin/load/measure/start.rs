@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use portreeve_harness::Stand;
 
 use super::sync;
 use crate::effort::Effort;
@@ -35,7 +34,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
 
 /// Starts a gateway again and again, with so many devices in its store.
 async fn starts(effort: &Effort, devices: u32) -> anyhow::Result<String> {
-    let mut stand = Stand::builder().devices(devices.max(1)).start().await?;
+    let mut stand = product::with_devices(devices.max(1)).start().await?;
     if devices > 0 {
         sync::once(&stand).await?;
     }

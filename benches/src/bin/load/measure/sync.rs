@@ -23,7 +23,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
     }
     let mut table = Table::new(&["devices", "read", "s", "devices/s"]);
     for devices in effort.devices {
-        let stand = Stand::builder().devices(*devices).start().await?;
+        let stand = product::with_devices(*devices).start().await?;
         for read in ["first", "again"] {
             let seconds = once(&stand).await?.as_secs_f64();
             table.row(&[
