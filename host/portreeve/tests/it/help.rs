@@ -25,6 +25,8 @@ fn help_reads_well() {
       check-config  Check the configuration without touching the network
       lookup        Ask about one endpoint and show the verdict
       connector     Work with connectors
+      store         Look after what is kept over restarts
+      decisions     Show what was decided, newest last
       plugin        Work with plugin files
       completions   Print a script that completes commands in your shell
 

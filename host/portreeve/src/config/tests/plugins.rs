@@ -165,6 +165,7 @@ vip = [\"00:11:22:33:44:55\"]
     assert_snapshot!(shown, @r#"
     [server]
     max-connections = 1024
+    max-waiting = 1024
     max-body = "8 MiB"
     header-timeout = "10s"
     body-timeout = "10s"
@@ -266,6 +267,14 @@ vip = [\"00:11:22:33:44:55\"]
     max-memory = "2 GiB"
     max-unknown = 100000
     max-verdicts = 1000000
+    max-answers = "256 MiB"
+
+    [decisions]
+    keep = "none"
+    max-file = "64 MiB"
+    max-total = "1 GiB"
+    retention = "30d"
+    queue = 8192
 
     [plugins]
     threads = 2

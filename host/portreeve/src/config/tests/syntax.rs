@@ -31,7 +31,7 @@ fn unknown_keys_are_refused_and_the_nearest_is_named() {
     error: main.toml:5:2: cahce: unknown key
     hint: did you mean `cache`?
     error: main.toml:7:1: server.zzz: unknown key
-    hint: known keys here are `plain`, `max-connections`, `max-body`, `header-timeout`, `body-timeout`, `idle-timeout`, `shutdown-timeout`, `listen`, `client-ca`, `certificate`, `key`
+    hint: known keys here are `plain`, `max-connections`, `max-waiting`, `max-body`, `header-timeout`, `body-timeout`, `idle-timeout`, `shutdown-timeout`, `listen`, `client-ca`, `certificate`, `key`
     ");
 }
 
