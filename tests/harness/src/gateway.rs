@@ -68,6 +68,12 @@ impl Gateway {
         self.process.id()
     }
 
+    /// Ends it as a crash does.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.process.kill().await?;
+        Ok(())
+    }
+
     /// Asks it to end and waits until it has.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let id = self.process.id().context("the gateway has ended already")?;

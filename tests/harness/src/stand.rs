@@ -43,6 +43,8 @@ pub struct StandBuilder {
     negative_ttl: String,
     policy: String,
     extra: String,
+    inventory: Option<String>,
+    store: bool,
     credential: Credential,
     scale_unit: bool,
 }
@@ -57,6 +59,8 @@ impl Default for StandBuilder {
             negative_ttl: "1m".to_owned(),
             policy: String::new(),
             extra: String::new(),
+            inventory: None,
+            store: false,
             credential: Credential::default(),
             scale_unit: false,
         }
@@ -111,6 +115,21 @@ impl StandBuilder {
     #[must_use]
     pub fn scale_unit(mut self) -> Self {
         self.scale_unit = true;
+        self
+    }
+
+    /// Reads the tenant's devices as a whole, as this TOML below
+    /// `[connectors.contoso.inventory]` says.
+    #[must_use]
+    pub fn inventory(mut self, settings: &str) -> Self {
+        self.inventory = Some(settings.to_owned());
+        self
+    }
+
+    /// Keeps what is known in the folder [`Stand::data`].
+    #[must_use]
+    pub fn store(mut self) -> Self {
+        self.store = true;
         self
     }
 
@@ -258,6 +277,7 @@ timeout = "10s"
 [connectors.contoso.settings]
 graph-url = "{graph}"
 service-hosts = ["127.0.0.1", "127.0.0.2"]
+{inventory_setting}
 
 [connectors.contoso.credentials.graph]
 urls = ["{graph}/v1.0/"]
@@ -279,8 +299,23 @@ policies = ["baseline"]
 [plugins]
 compiled-cache = {compiled}
 
+{inventory}
+{store}
 {extra}
 "#,
+            inventory_setting = match self.inventory {
+                Some(_) => "inventory = \"graph\"",
+                None => "",
+            },
+            inventory = match &self.inventory {
+                Some(settings) => format!("[connectors.contoso.inventory]\n{settings}"),
+                None => String::new(),
+            },
+            store = if self.store {
+                "[store]\ndirectory = \"data\""
+            } else {
+                ""
+            },
             gateway_port = self.gateway_port,
             intune = path(guest("intune")?),
             baseline = path(guest("baseline")?),
@@ -345,6 +380,10 @@ impl Stand {
     /// configuration; free ports may be others. Tells when it was started.
     pub async fn restart(self) -> anyhow::Result<(Self, Instant)> {
         self.gateway.stop().await?;
+        self.start_again().await
+    }
+
+    async fn start_again(self) -> anyhow::Result<(Self, Instant)> {
         let started = Instant::now();
         let (gateway, client) = start_gateway(&self.directory, &self.authority).await?;
         let stand = Self {
@@ -355,6 +394,17 @@ impl Stand {
             directory: self.directory,
         };
         Ok((stand, started))
+    }
+
+    /// Ends the gateway at once, as a crash does, and starts it again.
+    pub async fn crash(self) -> anyhow::Result<(Self, Instant)> {
+        self.gateway.kill().await?;
+        self.start_again().await
+    }
+
+    /// Where the store is, if there is one.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// Where configuration, certificates and log are.

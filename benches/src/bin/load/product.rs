@@ -27,6 +27,8 @@ pub(crate) async fn has_store() -> anyhow::Result<bool> {
 pub(crate) fn with_devices(devices: u32) -> StandBuilder {
     Stand::builder()
         .devices(devices)
+        .inventory("interval = \"1d\"\nfull-interval = \"1d\"")
+        .store()
         .extra("[cache]\nmax-devices = 2000000\nmax-verdicts = 2000000\n")
 }
 
