@@ -9,9 +9,13 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portreeve_domain::Timestamp;
+use portreeve_domain::{Origin, Timestamp};
+use portreeve_store::decisions::{
+    DecisionWriter, Entry, Filter, Grounds, Judged, Keep, LogSettings, Reader, Ruling,
+};
 use portreeve_store::{
     Batch, DeviceRow, InventoryState, Phase, Quota, SetDocument, Store, StoreSettings, backup,
     compact, verify,
@@ -28,6 +32,7 @@ fn main() {
     let directory = tempfile::tempdir_in(directory).unwrap();
     let path = directory.path().join("portreeve.redb");
 
+    measure_decisions(&directory.path().join("decisions"));
     for size in [1_000, 5_000] {
         let path = directory.path().join(format!("batches of {size}"));
         let store = open(&path);
@@ -117,6 +122,66 @@ fn main() {
     let compacted = compact(&path).unwrap();
     println!("compact: {:?}, {compacted:?}", started.elapsed());
     println!("peak memory: {}", peak());
+}
+
+/// What it costs to record a decision, and how fast they are written and read.
+fn measure_decisions(directory: &Path) {
+    const COUNT: u64 = 500_000;
+    let settings = LogSettings {
+        keep: Keep::All,
+        queue: 1 << 20,
+        ..LogSettings::new(directory)
+    };
+    let (log, writer) = DecisionWriter::start(&settings).unwrap();
+    let judged = Arc::new(Judged::new(&Grounds {
+        ruling: Ruling::Permit,
+        reasons: &[],
+        policy: None,
+        chain: &[],
+        facts: vec![("compliance".to_owned(), "compliant".into())],
+        source: None,
+        absence: None,
+        detail: None,
+    }));
+    let client = Arc::<str>::from("ise");
+    let identifiers: Arc<[_]> = vec!["00:50:56:a4:89:5a".parse().unwrap()].into();
+    let started = Instant::now();
+    for number in 0..COUNT {
+        log.record(Entry {
+            at: Timestamp::from_millis(1_772_352_000_000 + number / 100),
+            client: Arc::clone(&client),
+            face: "rest",
+            request: None,
+            identifiers: Arc::clone(&identifiers),
+            judged: Arc::clone(&judged),
+            origin: Origin::Cached,
+            stale: false,
+            latency: Duration::from_micros(3),
+            changed: false,
+        });
+    }
+    let recorded = started.elapsed();
+    drop(writer);
+    let took = started.elapsed();
+    let figures = log.figures();
+    println!(
+        "record a decision: {:?} each",
+        recorded / u32::try_from(COUNT).unwrap()
+    );
+    println!(
+        "{} written, {} MB: {}",
+        figures.written,
+        figures.bytes >> 20,
+        rate(COUNT, took)
+    );
+    let (mut seen, started) = (0, Instant::now());
+    Reader::new(directory)
+        .read_all(&Filter::default(), &mut |_| {
+            seen += 1;
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    println!("{seen} decisions read: {}", rate(seen, started.elapsed()));
 }
 
 fn open(path: &Path) -> Store {

@@ -4,7 +4,8 @@
 //! device records as opaque bytes, the words those bytes refer to, how far each
 //! inventory read has come, and small documents (the state of plugins).
 //! [`Writer`] batches changes and makes them durable on a thread of its own, so
-//! that no question ever waits for a disk.
+//! that no question ever waits for a disk. [`decisions`] is the log of what was
+//! decided, in files that any log shipper can read.
 //!
 //! The file is an embedded [redb](https://www.redb.org) database. What speaks
 //! for it here:
@@ -15,8 +16,8 @@
 //! * One file, which is what an operator backs up and restores.
 //! * Readers never wait for the writer and see one consistent moment: that makes
 //!   a backup of a running gateway a plain read.
-//! * Pure Rust without a build script, MIT or Apache-2.0, a stable file format,
-//!   one maintained dependency-free crate.
+//! * Pure Rust, MIT or Apache-2.0, a stable file format, one well-kept crate
+//!   without dependencies.
 //!
 //! `SQLite` would do the job, but brings a C compiler into every cross build, a
 //! log file beside the database that must not be separated from it, and checks
@@ -26,6 +27,8 @@
 //!
 //! The store does not know how a device is encoded, asks no source and knows no
 //! HTTP. It has no clock but for naming files of the decision log.
+
+pub mod decisions;
 
 mod batch;
 mod device;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use portreeve_domain::Timestamp;
 use portreeve_store::{
-    Batch, DeviceRow, InventoryState, Phase, Store, StoreSettings, Writer, WriterSettings,
+    Batch, DeviceRow, InventoryState, OpenError, Phase, Store, StoreSettings, Writer,
+    WriterSettings,
 };
 
 /// Where the store is; set in the process that writes and is killed.
@@ -135,6 +136,11 @@ fn what_is_acknowledged_survives_a_kill() {
             };
             acknowledged = number.parse().unwrap();
             seen += 1;
+            if seen == 1 && batches > 5 {
+                // It is another process that has the store open.
+                let opened = Store::open(&path, &StoreSettings::default());
+                assert!(matches!(opened, Err(OpenError::InUse { .. })));
+            }
             if seen == patience && round < 19 {
                 for _ in 0..u64::from(round) * 40_000 {
                     std::hint::spin_loop();

@@ -137,7 +137,12 @@ fn a_damaged_head_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
         let content = content(&path, clean);
-        for position in (0..320).filter(|position| clean || *position != NAMES_THE_COMMIT) {
+        // Even ones of a closed file, odd ones of a crashed one: 320 files are
+        // enough.
+        for position in (usize::from(!clean)..320).step_by(2) {
+            if position == NAMES_THE_COMMIT {
+                continue;
+            }
             let mut content = content.clone();
             let mask = [0x01, 0x80, 0xff][position % 3];
             content[position] ^= mask;
