@@ -143,6 +143,7 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
             },
             vec!["contoso".into()],
         )),
+        log: None,
         max_verdicts: usize::MAX,
         verdict_ttl: Duration::from_hours(24),
         retry_after: Duration::from_secs(30),
@@ -192,7 +193,10 @@ fn text() -> Text {
         status: 200,
         bytes: vec![b'x'; 800].into(),
         holes: [Moving::FetchedAt(0), Moving::Age(0), Moving::Time]
-            .map(|content| Hole { place: 700, content })
+            .map(|content| Hole {
+                place: 700,
+                content,
+            })
             .into(),
     }
 }

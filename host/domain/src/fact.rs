@@ -132,7 +132,7 @@ impl fmt::Display for Fact {
 }
 
 /// The facts that one decision rests on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FactsRead(BTreeSet<Fact>);
 
 impl FactsRead {

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use crate::body::Reply;
 use crate::clients::Client;
 use crate::faces::Faces;
+use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
@@ -107,6 +108,11 @@ impl Dispatcher {
             request = id.as_str(),
             "answered"
         );
+        if let (Some(noted), Some(client), Area::Face(face)) =
+            (reply.extensions_mut().remove::<Noted>(), &client, area)
+        {
+            self.faces.record(noted, client, face, &id, elapsed);
+        }
         finish(&mut reply, elapsed, id);
         reply
     }

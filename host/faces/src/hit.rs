@@ -12,6 +12,7 @@ use portreeve_gateway::{Form, Hit, Moving};
 use crate::body::Reply;
 use crate::clients::Face;
 use crate::dispatch::{Dispatcher, Peer, finish, is_small};
+use crate::journal::{self, Noted};
 use crate::metrics::{Area, Outcome};
 use crate::text::Rfc3339;
 
@@ -58,6 +59,9 @@ impl Dispatcher {
         let outcome = Outcome::of_verdict(hit.verdict());
         self.faces.metrics.observe(area, outcome, elapsed);
         let mut reply = reply(&hit);
+        if let Some(noted) = Noted::of_hit(&hit, asked.identifiers) {
+            self.faces.record(noted, client, Face::Rest, &id, elapsed);
+        }
         finish(&mut reply, elapsed, id);
         Some(reply)
     }
@@ -73,8 +77,15 @@ pub(crate) fn plain_identifier(text: &[u8]) -> Option<Identifier> {
     }
 }
 
+/// A hit as a response, and what it comes to.
+pub(crate) fn served(hit: &Hit, asked: &[Identifier]) -> (Reply, Outcome) {
+    let mut reply = reply(hit);
+    journal::attach(&mut reply, Noted::of_hit(hit, asked));
+    (reply, Outcome::of_verdict(hit.verdict()))
+}
+
 /// A hit as a response.
-pub(crate) fn reply(hit: &Hit) -> Reply {
+fn reply(hit: &Hit) -> Reply {
     let mut body = Vec::with_capacity(room(hit));
     fill(hit, &mut body);
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));

@@ -17,6 +17,7 @@ mod clients;
 mod dispatch;
 mod faces;
 mod hit;
+mod journal;
 mod json;
 mod metrics;
 mod openapi;

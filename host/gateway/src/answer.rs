@@ -8,7 +8,10 @@ use portreeve_domain::{
     SourceOutcome, Subject, Timestamp,
 };
 
+use portreeve_store::decisions::Judged;
+
 use crate::decide::Decided;
+use crate::journal::{Behind, Logged};
 use crate::prepared::{Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest};
 use crate::recall::{Picture, Sighting};
 use crate::rules::Rules;
@@ -59,6 +62,7 @@ impl Gateway {
         Some(Hit {
             prepared: Arc::clone(prepared),
             form,
+            is_stale,
             at: now,
             fetched_at,
         })
@@ -86,11 +90,16 @@ impl Gateway {
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules.chain.remembered(&subject, provenance)?;
+        let (outcome, logged) = self.outcome(&decided, &subject, &rules, false);
+        let judged = logged.as_ref().map(|logged| &logged.judged);
         let place = picture
             .record
-            .and_then(|record| self.place(record, &sightings, &rules, question, &decided));
-        let answer = self.answer_with(decided, subject, &rules, Origin::Cached);
-        Some(Answered { answer, place })
+            .and_then(|record| self.place(record, &sightings, &rules, question, &decided, judged));
+        Some(Answered {
+            answer: self.answer_with(outcome, decided.policy, subject, Origin::Cached),
+            logged,
+            place,
+        })
     }
 
     /// Answers, asking sources and policies as needed. What the sources do not
@@ -120,8 +129,10 @@ impl Gateway {
             None => rules.chain.decide(&subject, provenance).await,
         };
         let subject = Arc::unwrap_or_clone(subject);
+        let (outcome, logged) = self.outcome(&decided, &subject, &rules, true);
         Answered {
-            answer: self.answer_with(decided, subject, &rules, origin),
+            answer: self.answer_with(outcome, decided.policy, subject, origin),
+            logged,
             // A rendering of it says where it came from, so it is no rendering
             // of the next one.
             place: None,
@@ -172,6 +183,7 @@ impl Gateway {
         rules: &Rules,
         question: &Question,
         decided: &Decided,
+        judged: Option<&Arc<Judged>>,
     ) -> Option<Place> {
         if sightings.len() > MOST_SOURCES || !decided.basis.can_be_prepared() {
             return None;
@@ -200,32 +212,56 @@ impl Gateway {
                     Some(decision) => decision.verdict,
                     None => rules.chain.undecided().verdict,
                 },
+                judged.cloned(),
             )),
         };
         Some(Place { record, prepared })
     }
 
-    fn answer_with(
+    /// What was decided, and what the log wants to know about it. `is_new` says
+    /// that it was decided just now.
+    fn outcome(
         &self,
-        decided: Decided,
-        subject: Subject,
+        decided: &Decided,
+        subject: &Subject,
         rules: &Rules,
-        origin: Origin,
-    ) -> Answer {
-        let outcome = match (decided.decision, &subject.finding) {
-            (Some(decision), _) => Outcome::Decided(decision),
+        is_new: bool,
+    ) -> (Outcome, Option<Logged>) {
+        let outcome = match (&decided.decision, &subject.finding) {
+            (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
             (
                 None,
                 Finding::Absent(absence @ (Absence::SourcesUnavailable | Absence::Ambiguous)),
-            ) => Outcome::CannotTell(self.cannot_tell(*absence, &subject)),
+            ) => Outcome::CannotTell(self.cannot_tell(*absence, subject)),
             (None, _) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
         };
+        let logged = self.journal.as_ref().and_then(|journal| {
+            let chain = rules.chain.digests();
+            let name = decided.policy.as_ref();
+            let behind = Behind {
+                subject,
+                facts: &decided.facts,
+                policy: name.and_then(|name| chain.iter().find(|policy| policy.name == *name)),
+                chain,
+            };
+            journal.note(&outcome, behind, is_new)
+        });
+        (outcome, logged)
+    }
+
+    fn answer_with(
+        &self,
+        outcome: Outcome,
+        policy: Option<Arc<str>>,
+        subject: Subject,
+        origin: Origin,
+    ) -> Answer {
         self.metrics.count_answer(origin, &outcome);
         Answer {
             outcome,
             finding: subject.finding,
             sources: subject.sources,
-            policy: decided.policy,
+            policy,
             origin,
             at: subject.now,
         }

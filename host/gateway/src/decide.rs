@@ -1,14 +1,21 @@
 //! The policy chain: ordered policies, asked until one decides.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portreeve_cache::{ChainId, Provenance, VerdictCache};
 use portreeve_domain::{Decision, FactsRead, Subject, Timestamp, Verdict};
 
+use parking_lot::Mutex;
+use portreeve_store::decisions::PolicyDigest;
+
 use crate::metrics::Metrics;
 use crate::prepared::Basis;
 use crate::{OnError, PartStatus, PolicySettings};
+
+/// Sets of facts that decisions share.
+const MOST_SHARED: usize = 1024;
 
 /// What the chain came to.
 #[derive(Clone, Debug)]
@@ -22,6 +29,8 @@ pub(crate) struct Decided {
     pub(crate) valid_for: Duration,
     /// What it rests on beside the device.
     pub(crate) basis: Basis,
+    /// What was read on the way.
+    pub(crate) facts: Arc<FactsRead>,
 }
 
 /// The ordered policies and the decisions they made.
@@ -29,6 +38,10 @@ pub(crate) struct Decided {
 pub(crate) struct Chain {
     id: ChainId,
     policies: Vec<PolicySettings>,
+    /// The same for the decision log.
+    digests: Vec<PolicyDigest>,
+    /// Most decisions rest on the same facts and share them.
+    shared: Mutex<HashSet<Arc<FactsRead>>>,
     verdicts: Arc<VerdictCache<Decided>>,
     /// How long a decision is reused when no policy says.
     verdict_ttl: Duration,
@@ -54,8 +67,14 @@ impl Chain {
         metrics: Metrics,
     ) -> Self {
         let message = "no policy of the chain decided, and access is denied by default";
+        let digests = policies.iter().map(|policy| PolicyDigest {
+            name: Arc::clone(&policy.name),
+            digest: Arc::clone(&policy.digest),
+        });
         Self {
             id,
+            digests: digests.collect(),
+            shared: Mutex::default(),
             policies,
             verdicts,
             verdict_ttl,
@@ -101,6 +120,7 @@ impl Chain {
             at: subject.now,
             valid_for,
             basis: Basis::of(&run.facts),
+            facts: self.share(&run.facts),
         };
         if !valid_for.is_zero() {
             let value = decided.clone();
@@ -163,6 +183,24 @@ impl Chain {
             }
         }
         (None, None)
+    }
+
+    fn share(&self, facts: &FactsRead) -> Arc<FactsRead> {
+        let mut shared = self.shared.lock();
+        if let Some(known) = shared.get(facts) {
+            return Arc::clone(known);
+        }
+        if shared.len() >= MOST_SHARED {
+            shared.clear();
+        }
+        let facts = Arc::new(facts.clone());
+        shared.insert(Arc::clone(&facts));
+        facts
+    }
+
+    /// The policies, for the decision log.
+    pub(crate) fn digests(&self) -> &[PolicyDigest] {
+        &self.digests
     }
 
     /// What holds when every policy abstains about a subject whose facts are

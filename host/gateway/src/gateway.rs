@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use portreeve_cache::{ChainId, VerdictCache};
 use portreeve_domain::Lists;
+use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::decide::{Chain, Decided};
 use crate::fetch::Fetcher;
+use crate::journal::Journal;
 use crate::metrics::{CacheFigures, Metrics};
 use crate::rules::Rules;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
@@ -25,6 +27,7 @@ pub struct Gateway {
     pub(crate) memory: Arc<Memory>,
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
+    pub(crate) journal: Option<Journal>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
     verdicts: Arc<VerdictCache<Decided>>,
@@ -105,6 +108,7 @@ impl Gateway {
             memory,
             metrics,
             retry_after: settings.retry_after,
+            journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
             verdicts,
             verdict_ttl: settings.verdict_ttl,
@@ -149,6 +153,11 @@ impl Gateway {
             .iter()
             .find(|fetcher| **fetcher.name() == *name)?;
         Some(fetcher.check(deadline).await)
+    }
+
+    /// Where decisions are kept, if they are.
+    pub fn log(&self) -> Option<&DecisionLog> {
+        self.journal.as_ref().map(Journal::log)
     }
 
     /// What is known about devices.

@@ -16,6 +16,7 @@ mod decide;
 mod fetch;
 mod gateway;
 pub mod inventory;
+mod journal;
 mod memory;
 mod metrics;
 pub mod plugin;
@@ -35,6 +36,7 @@ pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use gateway::{Gateway, PartStatus, Status};
+pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use portreeve_cache::{ChainId, Weighed};
 use portreeve_domain::{Answer, Asked, Fact, FactsRead, Timestamp, Verdict};
+use portreeve_store::decisions::Judged;
 
+use crate::journal::Logged;
 use crate::rules::Rules;
 
 /// Sources whose sightings a prepared answer can rest on. With more of them
@@ -133,6 +135,8 @@ pub struct Prepared {
     asked: Option<u64>,
     basis: Basis,
     pub(crate) verdict: Verdict,
+    /// What the log wants to know of each hit, if it does.
+    judged: Option<Arc<Judged>>,
     texts: [Option<Text>; FORMS],
 }
 
@@ -144,6 +148,7 @@ impl Prepared {
         asked: Option<u64>,
         decided: (Timestamp, Duration),
         verdict: Verdict,
+        judged: Option<Arc<Judged>>,
     ) -> Self {
         Self {
             sighted,
@@ -154,6 +159,7 @@ impl Prepared {
             asked,
             basis,
             verdict,
+            judged,
             texts: [const { None }; FORMS],
         }
     }
@@ -202,7 +208,8 @@ impl Weighed for Prepared {
         const EACH: usize = 16;
         let texts = self.texts.iter().flatten();
         let texts = texts.map(|text| text.bytes.len() + size_of_val(&*text.holes) + 2 * EACH);
-        2 * EACH + size_of::<Self>() + texts.sum::<usize>()
+        let judged = self.judged.as_ref().map_or(0, |judged| judged.heap_bytes());
+        2 * EACH + size_of::<Self>() + texts.sum::<usize>() + judged
     }
 }
 
@@ -212,6 +219,7 @@ pub struct Hit {
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) form: Form,
     pub(crate) at: Timestamp,
+    pub(crate) is_stale: bool,
     pub(crate) fetched_at: [Timestamp; MOST_SOURCES],
 }
 
@@ -241,9 +249,20 @@ impl Hit {
         self.prepared.verdict
     }
 
+    /// What the decision log wants to know about it, if it does. Nothing has
+    /// changed.
+    pub fn judged(&self) -> Option<&Arc<Judged>> {
+        self.prepared.judged.as_ref()
+    }
+
     /// When the question was asked.
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Whether some of the facts are older than the operator likes.
+    pub const fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     /// When this source said what is used here.
@@ -258,6 +277,8 @@ impl Hit {
 pub struct Answered {
     /// The answer.
     pub answer: Answer,
+    /// What the decision log wants to know about it, if it does.
+    pub logged: Option<Logged>,
     pub(crate) place: Option<Place>,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portreeve_cache::FreshnessRules;
 use portreeve_domain::Lists;
+use portreeve_store::decisions::DecisionLog;
 
 use crate::{Evaluator, Memory, OnError, Source};
 
@@ -45,6 +46,8 @@ pub struct GatewaySettings {
     pub lists: Lists,
     /// What is known about devices. It names the same sources.
     pub memory: Arc<Memory>,
+    /// Where decisions are kept, if they are.
+    pub log: Option<DecisionLog>,
     /// Decisions that are remembered.
     pub max_verdicts: usize,
     /// How long a decision is reused when the policy does not say.

@@ -177,6 +177,7 @@ fn stand(
         }],
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
+        log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         retry_after: Duration::from_secs(30),

@@ -66,7 +66,14 @@ const FORBIDDEN: [(&str, &[&str]); 5] = [
     ),
     (
         "portreeve-store",
-        &["tokio-rustls", "wasmtime", "hyper", "http", "axum", "reqwest"],
+        &[
+            "tokio-rustls",
+            "wasmtime",
+            "hyper",
+            "http",
+            "axum",
+            "reqwest",
+        ],
     ),
     ("portreeve-egress", &["wasmtime", "axum"]),
     ("portreeve-faces", &["wasmtime", "wasmtime-wasi", "reqwest"]),

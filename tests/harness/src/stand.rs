@@ -379,27 +379,45 @@ impl Stand {
     /// Ends the gateway in order and starts it again with the same
     /// configuration; free ports may be others. Tells when it was started.
     pub async fn restart(self) -> anyhow::Result<(Self, Instant)> {
-        self.gateway.stop().await?;
-        self.start_again().await
+        let Self {
+            tenant,
+            gateway,
+            authority,
+            directory,
+            ..
+        } = self;
+        gateway.stop().await?;
+        Self::start_again(tenant, authority, directory).await
     }
 
-    async fn start_again(self) -> anyhow::Result<(Self, Instant)> {
+    async fn start_again(
+        tenant: Tenant,
+        authority: Authority,
+        directory: TempDir,
+    ) -> anyhow::Result<(Self, Instant)> {
         let started = Instant::now();
-        let (gateway, client) = start_gateway(&self.directory, &self.authority).await?;
+        let (gateway, client) = start_gateway(&directory, &authority).await?;
         let stand = Self {
-            tenant: self.tenant,
+            tenant,
             gateway,
             client,
-            authority: self.authority,
-            directory: self.directory,
+            authority,
+            directory,
         };
         Ok((stand, started))
     }
 
     /// Ends the gateway at once, as a crash does, and starts it again.
     pub async fn crash(self) -> anyhow::Result<(Self, Instant)> {
-        self.gateway.kill().await?;
-        self.start_again().await
+        let Self {
+            tenant,
+            gateway,
+            authority,
+            directory,
+            ..
+        } = self;
+        gateway.kill().await?;
+        Self::start_again(tenant, authority, directory).await
     }
 
     /// Where the store is, if there is one.

@@ -38,6 +38,7 @@ use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
 use crate::hit;
+use crate::journal::{self, Noted};
 use crate::metrics;
 use crate::problem::{Problem, whole_seconds};
 use crate::text::one_line;
@@ -63,10 +64,7 @@ where
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
     let question = question::read(&body, client)?;
     if let Some(hit) = faces.gateway.hit(question.asked(), hit::RADIUS) {
-        return Ok((
-            hit::reply(&hit),
-            metrics::Outcome::of_verdict(hit.verdict()),
-        ));
+        return Ok(hit::served(&hit, question.identifiers()));
     }
     let answered = faces.answer(&question).await?;
     let (status, body) = render(&answered.answer);
@@ -79,7 +77,9 @@ where
         faces.gateway.keep(&answered, hit::RADIUS, text);
     }
     let outcome = metrics::Outcome::of(&answered.answer);
-    Ok((reply(status, body, &answered.answer), outcome))
+    let mut reply = reply(status, body, &answered.answer);
+    journal::attach(&mut reply, Noted::of(&answered, question.identifiers()));
+    Ok((reply, outcome))
 }
 
 /// Whether `rlm_rest` asks, whatever path it was given.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body as AxumBody;
 use axum::extract::{Extension, Request, State};
@@ -19,10 +19,11 @@ use serde_json::value::RawValue;
 use super::question::{self, Object};
 use super::to_json;
 use crate::body::read_json;
-use crate::clients::Client;
+use crate::clients::{Client, Face};
 use crate::dispatch::Caller;
 use crate::faces::Faces;
 use crate::hit;
+use crate::journal::Noted;
 use crate::json::Json;
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::RequestId;
@@ -105,12 +106,13 @@ impl Batch {
         // Hits are written at once. From the first one on that has to wait, the
         // rest of the frame is answered side by side.
         for question in questions {
-            let Some(hit) = question::hit(self.text(question), &self.faces.gateway, &self.client)
-            else {
+            let found = question::hit(self.text(question), &self.faces.gateway, &self.client);
+            let Some((hit, identifier)) = found else {
                 break;
             };
             self.form
                 .write(position, &mut frame, |frame| hit::fill(&hit, frame));
+            self.record(Noted::of_hit(&hit, &[identifier]), Duration::ZERO);
             position += 1;
         }
         let rest = questions.get(position - first..).unwrap_or_default();
@@ -131,13 +133,25 @@ impl Batch {
 
     /// The answer to one question that has to be read thoroughly, or to wait.
     async fn answer(&self, position: usize, question: &[u8]) -> Vec<u8> {
+        let started = Instant::now();
         let answered = match question::read(question, &self.client) {
-            Ok(question) => self.faces.answer(&question).await,
+            Ok(question) => self.faces.answer(&question).await.inspect(|answered| {
+                let noted = Noted::of(answered, question.identifiers());
+                self.record(noted, started.elapsed());
+            }),
             Err(problem) => Err(problem),
         };
         match answered {
             Ok(answered) => to_json(&self.faces, &answered),
             Err(problem) => refused(&problem, position, &self.request),
+        }
+    }
+
+    fn record(&self, noted: Option<Noted>, latency: Duration) {
+        if let Some(noted) = noted {
+            let face = Face::Rest;
+            self.faces
+                .record(noted, &self.client, face, &self.request, latency);
         }
     }
 }

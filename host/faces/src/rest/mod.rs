@@ -22,6 +22,7 @@ use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
 use crate::hit;
+use crate::journal::{self, Noted};
 use crate::json::Json;
 use crate::metrics;
 use crate::path;
@@ -50,15 +51,12 @@ pub(crate) async fn device(
     let connection = Arc::clone(&client.connection);
     let question = Question::new(vec![identifier], connection, client.patience);
     if let Some(hit) = faces.gateway.hit(question.asked(), hit::REST) {
-        return Ok((
-            hit::reply(&hit),
-            metrics::Outcome::of_verdict(hit.verdict()),
-        ));
+        return Ok(hit::served(&hit, question.identifiers()));
     }
     let answered = faces.answer(&question).await?;
     let answer = &answered.answer;
     let known = !matches!(answer.finding, Finding::Absent(Absence::UnknownDevice));
-    let reply = if known || matches!(answer.outcome, Outcome::CannotTell(_)) {
+    let mut reply = if known || matches!(answer.outcome, Outcome::CannotTell(_)) {
         render(faces, &answered, request)
     } else {
         let detail = "every source was asked and none knows a device of this identifier";
@@ -68,6 +66,7 @@ pub(crate) async fn device(
             request,
         )
     };
+    journal::attach(&mut reply, Noted::of(&answered, question.identifiers()));
     Ok((reply, metrics::Outcome::of(answer)))
 }
 
@@ -84,22 +83,18 @@ where
 {
     let largest = LARGEST_QUESTION.min(faces.limits.max_body);
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
-    if let Some(hit) = question::hit(&body, &faces.gateway, client) {
-        return Ok((
-            hit::reply(&hit),
-            metrics::Outcome::of_verdict(hit.verdict()),
-        ));
+    if let Some((hit, identifier)) = question::hit(&body, &faces.gateway, client) {
+        return Ok(hit::served(&hit, &[identifier]));
     }
     let question = question::read(&body, client)?;
     if let Some(hit) = faces.gateway.hit(question.asked(), hit::REST) {
-        return Ok((
-            hit::reply(&hit),
-            metrics::Outcome::of_verdict(hit.verdict()),
-        ));
+        return Ok(hit::served(&hit, question.identifiers()));
     }
     let answered = faces.answer(&question).await?;
     let outcome = metrics::Outcome::of(&answered.answer);
-    Ok((render(faces, &answered, id), outcome))
+    let mut reply = render(faces, &answered, id);
+    journal::attach(&mut reply, Noted::of(&answered, question.identifiers()));
+    Ok((reply, outcome))
 }
 
 /// A decision with 200, whatever it is; "cannot tell" as a problem with 503.

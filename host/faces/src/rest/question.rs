@@ -61,13 +61,13 @@ pub(crate) fn read(json: &[u8], client: &Client) -> Result<Question, Problem> {
 
 /// The hit for a question that is nothing but one plain identifier, as most
 /// are: `{"identifiers":["00:50:56:a4:89:5a"]}`. Its JSON is not taken apart.
-pub(crate) fn hit(json: &[u8], gateway: &Gateway, client: &Client) -> Option<Hit> {
+pub(crate) fn hit(json: &[u8], gateway: &Gateway, client: &Client) -> Option<(Hit, Identifier)> {
     let identifier = plain(json)?;
     let asked = Asked {
         identifiers: std::slice::from_ref(&identifier),
         connection: &client.connection,
     };
-    gateway.hit(asked, REST)
+    Some((gateway.hit(asked, REST)?, identifier))
 }
 
 fn plain(json: &[u8]) -> Option<Identifier> {

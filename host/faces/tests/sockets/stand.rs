@@ -162,6 +162,7 @@ fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
         chain: vec![policy],
         lists: Lists::default(),
         memory: memory(),
+        log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         retry_after: Duration::from_secs(7),

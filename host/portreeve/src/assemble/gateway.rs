@@ -9,6 +9,8 @@ use portreeve_gateway::{
     GatewaySettings, Memory, PolicySettings, Source, SourcePicture, SourceSettings,
 };
 
+use portreeve_store::decisions::DecisionLog;
+
 use super::{Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig, OnError};
 
@@ -17,6 +19,7 @@ pub(crate) fn gateway_settings(
     config: &Config,
     parts: Parts,
     memory: &Arc<Memory>,
+    log: Option<DecisionLog>,
 ) -> GatewaySettings {
     let sources = config.connectors.0.iter().zip(parts.connectors);
     let sources = sources.map(|(config, connector)| SourceSettings {
@@ -45,6 +48,7 @@ pub(crate) fn gateway_settings(
         chain: chain.collect(),
         lists,
         memory: Arc::clone(memory),
+        log,
         max_verdicts: config.cache.max_verdicts,
         verdict_ttl: config.chain.verdict_ttl.0,
         retry_after: config.sources.retry_after.0,

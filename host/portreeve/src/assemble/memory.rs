@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use portreeve_gateway::Memory;
 use portreeve_gateway::inventory::InventorySettings;
+use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Keep, LogSettings};
 use portreeve_store::{Store, StoreSettings, Writer};
 
 use crate::commands::store::explain;
-use crate::config::{Config, ConnectorConfig, Problem, Problems, StoreConfig};
+use crate::config::{self, Config, ConnectorConfig, Problem, Problems, StoreConfig};
 
 /// The memory, and who makes it durable.
 #[derive(Debug)]
@@ -89,6 +90,37 @@ pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptM
     Ok(KeptMemory {
         memory: Arc::new(memory),
         writer: Some(writer),
+    })
+}
+
+/// Opens the decision log, if decisions are kept.
+pub(crate) fn decisions(
+    config: &Config,
+) -> Result<Option<(DecisionLog, DecisionWriter)>, Problems> {
+    let keep = match config.decisions.keep {
+        config::Keep::All => Keep::All,
+        config::Keep::Changes => Keep::Changes,
+        config::Keep::Denials => Keep::Denials,
+        config::Keep::None => return Ok(None),
+    };
+    let Some(store) = &config.store else {
+        return Ok(None);
+    };
+    let settings = LogSettings {
+        keep,
+        queue: config.decisions.queue,
+        // Denials have the last quarter for themselves.
+        reserve: config.decisions.queue / 4,
+        max_file_bytes: config.decisions.max_file.0,
+        max_total_bytes: config.decisions.max_total.0,
+        max_age: config.decisions.retention.0,
+        ..LogSettings::new(&store.directory.0.join(DIRECTORY_NAME))
+    };
+    let started = DecisionWriter::start(&settings);
+    started.map(Some).map_err(|error| {
+        Problem::nowhere(error.to_string())
+            .hint("see `directory` in `[store]`")
+            .into()
     })
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context;
 use portreeve_faces::{BindError, Server};
 use portreeve_gateway::Gateway;
 use portreeve_gateway::inventory::Inventory;
+use portreeve_store::decisions::DecisionWriter;
 use prometheus::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,11 @@ async fn serve_until(started: Started, stopping: CancellationToken) {
     if ended.await.is_err() {
         tracing::warn!("look-ups that did not end in time are cut off");
     }
+    if let Some(decisions) = started.decisions
+        && let Err(error) = decisions.shutdown().await
+    {
+        tracing::error!(%error, "the last decisions are not in the log");
+    }
     started.kept.close().await;
 }
 
@@ -71,6 +77,7 @@ struct Started {
     shutdown_timeout: Duration,
     gateway: Arc<Gateway>,
     inventory: Arc<Inventory>,
+    decisions: Option<DecisionWriter>,
     kept: KeptMemory,
 }
 
@@ -97,7 +104,8 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let kept = loading.await??;
     let registry = Registry::new();
     let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
-    let settings = assemble::gateway_settings(&config, parts, &kept.memory);
+    let (log, decisions) = assemble::decisions(&config)?.unzip();
+    let settings = assemble::gateway_settings(&config, parts, &kept.memory, log);
     let gateway = Gateway::new(settings, &registry)?;
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     let shutdown_timeout = config.server.shutdown_timeout.0;
@@ -120,6 +128,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         shutdown_timeout,
         gateway,
         inventory,
+        decisions,
         kept,
     })
 }

@@ -49,7 +49,7 @@ pub(crate) use read::{listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::ServerConfig;
-pub(crate) use store::{DecisionsConfig, InventoryConfig, Keep, StoreConfig};
+pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
