@@ -25,7 +25,8 @@ pub(crate) async fn healthz() -> Response {
 ///
 /// A policy that is not in use makes it unready: everything would be denied. A
 /// source that fails does not: answers come from memory or say "cannot tell",
-/// and a second server would fare no better. Everyone may ask, so only names
+/// and a second server would fare no better. Nor does a disk that takes nothing:
+/// answers go on from memory. Everyone may ask, so only names
 /// and states are told.
 pub(crate) async fn readyz(State(faces): State<Arc<Faces>>) -> Response {
     let report = Readiness::new(&faces.gateway.status(), faces.is_stopping());
@@ -45,6 +46,8 @@ struct Readiness {
     stopping: bool,
     sources: Vec<Part>,
     policies: Vec<Part>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<Part>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,6 +65,7 @@ impl Readiness {
             stopping,
             sources: parts(&status.sources),
             policies: parts(&status.policies),
+            kept: parts(&status.kept),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::{Chain, Decided};
 use crate::fetch::Fetcher;
 use crate::journal::Journal;
+use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::rules::Rules;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
@@ -43,11 +44,13 @@ pub struct Status {
     pub sources: Vec<PartStatus>,
     /// The policies, in the chain's order.
     pub policies: Vec<PartStatus>,
+    /// The store and the decision log, if there are any.
+    pub kept: Vec<PartStatus>,
     /// Devices in memory.
     pub devices: usize,
 }
 
-/// One source or policy.
+/// One source, one policy, or one of the things that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartStatus {
     /// Its configured name.
@@ -73,6 +76,13 @@ impl Gateway {
         let verdicts = Arc::new(verdicts);
         let caches = CacheFigures::new(Arc::clone(&memory), Arc::clone(&verdicts))?;
         registry.register(Box::new(caches))?;
+        if let Some(writer) = memory.writer() {
+            let figures = StoreFigures::new(writer.clone())?;
+            registry.register(Box::new(figures))?;
+        }
+        if let Some(log) = &settings.log {
+            registry.register(Box::new(LogFigures::new(log.clone())?))?;
+        }
         let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
         let fetchers = settings
             .sources
@@ -174,6 +184,7 @@ impl Gateway {
         Status {
             sources: sources.collect(),
             policies: self.rules.load().chain.status(),
+            kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
         }
     }
