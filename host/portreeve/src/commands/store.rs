@@ -12,7 +12,7 @@ use serde_json::json;
 use super::control::Control;
 use crate::cli::{StoreArguments, StoreCommand};
 use crate::config::{Config, Problem, Problems};
-use crate::output;
+use crate::{assemble, output};
 
 /// A copy of a large store takes a while.
 const BACKUP_TIMEOUT: Duration = Duration::from_hours(1);
@@ -34,7 +34,7 @@ pub(super) fn run(
     match command {
         StoreCommand::Verify { .. } => verify(&path, arguments.json),
         StoreCommand::Backup { file, .. } => super::block_on(back_up(config, &path, file))?,
-        StoreCommand::Restore { file, .. } => restore(file, &path),
+        StoreCommand::Restore { file, .. } => restore(file, &store.directory.0, &path),
         StoreCommand::Compact { .. } => compact(&path, arguments.json),
     }
 }
@@ -94,7 +94,14 @@ async fn back_up(config: &Config, path: &Path, file: &Path) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn restore(file: &Path, path: &Path) -> anyhow::Result<ExitCode> {
+fn restore(file: &Path, directory: &Path, path: &Path) -> anyhow::Result<ExitCode> {
+    if !file.is_file() {
+        let problem = Problem::nowhere(format!("there is no copy at `{}`", file.display()));
+        let hint = "`portreeve store backup FILE` makes one";
+        return Err(Problems::from(problem.hint(hint)).into());
+    }
+    // On a new machine there is nothing yet.
+    assemble::private_folder(directory)?;
     let restored = portreeve_store::restore(file, path, &mut Checker::default().check());
     let (report, before) = restored.map_err(|error| explain(&error))?;
     let devices: u64 = report.devices.iter().map(|(_, count)| count).sum();
