@@ -5,6 +5,8 @@
 //! hit says what the other one would say at that moment, and a policy reads its
 //! facts again when, and only when, one of them has changed.
 
+use std::fmt::Write as _;
+
 use portreeve_cache::SourceId;
 use portreeve_domain::{Answer, Attribute, Connection, Medium, Timestamp, Value};
 use portreeve_store::decisions::fact_value;
@@ -50,14 +52,15 @@ impl Reading {
                 }
                 fact => fact_value(fact, subject).to_string(),
             };
-            values.push_str(&format!("{fact}={value};"));
+            // Writing to a string cannot fail.
+            let _ = write!(values, "{fact}={value};");
             // What is read depends on what was read before.
-            if values.len() % 5 == 0 {
+            if values.len().is_multiple_of(5) {
                 break;
             }
         }
         let verdict = match values.len() % 3 {
-            _ if self.abstains && values.len() % 2 == 0 => Verdict::Abstain,
+            _ if self.abstains && values.len().is_multiple_of(2) => Verdict::Abstain,
             0 => Verdict::Permit,
             1 => Verdict::Restrict,
             _ => Verdict::Deny,
@@ -212,7 +215,7 @@ enum Step {
     /// The source says that it does not know the address.
     Unknown(u16, u8),
     /// What the source says from now on to whoever asks, `None` for an error.
-    Tell(u16, Option<Option<Made>>),
+    Tell(u16, Option<Lookup>),
     Lists(u8),
     Chain(Vec<Reading>),
     /// Time goes by.
@@ -304,10 +307,6 @@ impl World {
                     .learn_unknown(SourceId(source), &asked, Timestamp::now());
             }
             Step::Tell(source, reply) => {
-                let reply = reply.map(|found| match found {
-                    Some(made) => Lookup::Found(Box::new(made.device())),
-                    None => Lookup::Unknown,
-                });
                 *self.sources[usize::from(source)].0.lock() = reply;
             }
             Step::Lists(which) => {
@@ -517,10 +516,8 @@ fn some_device() -> impl Strategy<Value = Made> {
 }
 
 fn some_question() -> impl Strategy<Value = Step> {
-    let name = (0..2_u8, any::<bool>()).prop_map(|(number, by_guid)| match by_guid {
-        true => guid(number),
-        false => mac(number),
-    });
+    let name = (0..2_u8, any::<bool>())
+        .prop_map(|(number, by_guid)| if by_guid { guid(number) } else { mac(number) });
     let names = prop_oneof![
         5 => name.clone().prop_map(|name| vec![name]),
         1 => prop::collection::vec(name, 2..4),
@@ -537,8 +534,9 @@ fn some_step(sources: u16) -> impl Strategy<Value = Step> {
     let readings = || prop::collection::vec(some_reading(), 1..3);
     let reply = prop_oneof![
         2 => Just(None),
-        1 => Just(Some(None)),
-        2 => some_device().prop_map(|made| Some(Some(made))),
+        1 => Just(Some(Lookup::Unknown)),
+        1 => Just(Some(Lookup::Ambiguous)),
+        2 => some_device().prop_map(|made| Some(Lookup::Found(Box::new(made.device())))),
     ];
     prop_oneof![
         8 => (0..sources, some_device(), age())
