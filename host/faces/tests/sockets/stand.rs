@@ -30,7 +30,7 @@ use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
 use reqwest::{Method, RequestBuilder};
 use rustls_pki_types::PrivateKeyDer;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use crate::authority::Authority;
@@ -57,6 +57,8 @@ pub(crate) const ADMIN: &str = "Bearer admin-key";
 #[derive(Debug, Default)]
 struct Mdm {
     broken: AtomicBool,
+    /// A question that is never answered has come.
+    hangs: Notify,
 }
 
 fn device(key: &str, ids: Vec<Identifier>, state: ComplianceState) -> Device {
@@ -91,6 +93,7 @@ impl Source for Mdm {
             }
             Some(5) => return async { Ok(Lookup::Ambiguous) }.boxed(),
             Some(6) => {
+                self.hangs.notify_one();
                 return async move {
                     tokio::time::sleep_until(deadline.into()).await;
                     Ok(Lookup::Unknown)
@@ -416,6 +419,11 @@ impl Stand {
             total: None,
         };
         picture.apply(change, state).await.unwrap();
+    }
+
+    /// Returns when the management system has a question that it never answers.
+    pub(crate) async fn hangs(&self) {
+        self.mdm.hangs.notified().await;
     }
 
     pub(crate) fn break_inventory(&self) {
