@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use portreeve_domain::{Device, Identifier, Timestamp};
+use smallvec::SmallVec;
 
 pub use self::attach::Weighed;
 pub use self::find::Remembered;
@@ -27,7 +28,9 @@ use self::record::{Stored, identity};
 use self::unknown::{UnknownName, Unknowns};
 use crate::CacheSettings;
 use crate::counter::Counter;
-use crate::index::{Digest, Index, IndexWriter, LARGEST_NUMBER, Numbers, NumbersWriter, Positions};
+use crate::index::{
+    Address, Digest, Index, IndexWriter, LARGEST_NUMBER, Numbers, NumbersWriter, Positions,
+};
 use crate::packed::{self, EncodedId, Names, PackedError, PackedId, Words};
 use crate::ring::Ring;
 use crate::seats::Seats;
@@ -62,10 +65,18 @@ pub struct DeviceCache<P = ()> {
 
 #[derive(Debug)]
 struct Writer<P> {
-    macs: IndexWriter,
+    macs: IndexWriter<Stored<P>>,
     names: NumbersWriter,
     ring: Ring<Stored<P>>,
     attachments: Attachments,
+}
+
+/// Where one identifier of a record stands.
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    /// `None` where it stands nowhere.
+    Mac(Option<Address>),
+    Name(Digest),
 }
 
 /// Figures for metrics; they may lag behind each other.
@@ -182,11 +193,24 @@ impl<P> DeviceCache<P> {
         Record::found(self.seats.get(usize::try_from(number).ok()?))
     }
 
-    fn by_key(&self, source: SourceId, key: &[u8]) -> Option<Record<P>> {
-        let digest = Digest(identity(source, key));
-        self.names.find(digest, |number| {
-            self.at(number).filter(|record| record.has_key(source, key))
+    fn by_key(
+        &self,
+        writer: &mut Writer<P>,
+        digest: Digest,
+        source: SourceId,
+        key: &[u8],
+    ) -> Option<Record<P>> {
+        writer.names.find(digest, |number| {
+            let record = self.at(number);
+            record.filter(|record| record.has_key(source, key))
         })
+    }
+
+    fn spot(&self, source: SourceId, id: PackedId<'_>) -> Spot {
+        match id.mac() {
+            Some(mac) => Spot::Mac(mac_tag(source, mac).map(|tag| self.macs.address(tag))),
+            None => Spot::Name(self.digests.name(source, id)),
+        }
     }
 
     fn unknown_name(&self, source: SourceId, id: PackedId<'_>) -> UnknownName {
@@ -250,8 +274,11 @@ impl<P: Weighed> DeviceCache<P> {
         let names = Names::of(packed);
         let state = packed::compliance_state(packed);
         let weight = record::weight(packed.len(), names);
+        let key = Digest(identity(source, names.key()));
+        let spots: SmallVec<[Spot; 8]> = names.ids().map(|id| self.spot(source, id)).collect();
         let mut writer = self.writer.lock();
-        let old = self.by_key(source, names.key());
+        writer.touch(key, &spots);
+        let old = self.by_key(&mut writer, key, source, names.key());
         let new = |number| Record::new(source, state, number, fetched_at, packed);
         if weight > self.settings.max_bytes || self.settings.max_devices == 0 {
             // It would drive everything else out first.
@@ -264,7 +291,7 @@ impl<P: Weighed> DeviceCache<P> {
         let old = match old {
             Some(old) if same(&old) => {
                 old.refresh(fetched_at);
-                self.claim(&mut writer, &old);
+                self.claim(&mut writer, &old, &spots);
                 return old;
             }
             old => old,
@@ -280,14 +307,13 @@ impl<P: Weighed> DeviceCache<P> {
         if let Some(previous) = writer.ring.seat(record.share()) {
             writer.detach_from(&previous.header.header);
         } else {
-            let digest = Digest(identity(source, names.key()));
             let has_key = |number| {
                 let record = self.at(number);
                 record.is_some_and(|record| record.has_key(source, names.key()))
             };
-            self.names.put(&mut writer.names, digest, number, has_key);
+            self.names.put(&mut writer.names, key, number, has_key);
         }
-        self.claim(&mut writer, &record);
+        self.claim(&mut writer, &record, &spots);
         if let Some(old) = &old {
             let lost = |id: &PackedId<'_>| !names.carries(*id);
             self.disclaim(&mut writer, old, lost);
@@ -296,27 +322,26 @@ impl<P: Weighed> DeviceCache<P> {
         record
     }
 
-    /// Gives a record all its names.
-    fn claim(&self, writer: &mut Writer<P>, record: &Record<P>) {
+    /// Gives a record all its names, which stand at these spots.
+    fn claim(&self, writer: &mut Writer<P>, record: &Record<P>, spots: &[Spot]) {
         let (source, number) = (record.source(), record.header().number);
-        for id in record.ids() {
-            if let Some(mac) = id.mac() {
-                let Some(tag) = mac_tag(source, mac) else {
-                    continue;
-                };
-                let address = self.macs.address(tag);
-                let found = self.macs.peek(address);
-                // Writing what is there already would only cost.
-                if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
-                    self.macs.put(&mut writer.macs, address, record.share());
+        for (id, spot) in record.ids().zip(spots) {
+            match *spot {
+                Spot::Mac(Some(address)) => {
+                    let found = writer.macs.peek(address);
+                    // Writing what is there already would only cost.
+                    if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
+                        self.macs.put(&mut writer.macs, address, record.share());
+                    }
                 }
-            } else {
-                let digest = self.digests.name(source, id);
-                let has_name = |number| {
-                    let record = self.at(number);
-                    record.is_some_and(|record| record.has_name(source, id))
-                };
-                self.names.put(&mut writer.names, digest, number, has_name);
+                Spot::Mac(None) => {}
+                Spot::Name(digest) => {
+                    let has_name = |number| {
+                        let record = self.at(number);
+                        record.is_some_and(|record| record.has_name(source, id))
+                    };
+                    self.names.put(&mut writer.names, digest, number, has_name);
+                }
             }
             // Nobody is unknown any more who has one of them.
             if self.unknown.len() > 0 {
@@ -334,14 +359,14 @@ impl<P: Weighed> DeviceCache<P> {
     ) {
         let (source, number) = (record.source(), record.header().number);
         for id in record.ids().filter(lost) {
-            if let Some(mac) = id.mac() {
-                if let Some(tag) = mac_tag(source, mac) {
-                    let address = self.macs.address(tag);
-                    self.macs.remove(&mut writer.macs, address, record.stored());
+            match self.spot(source, id) {
+                Spot::Mac(Some(address)) => {
+                    writer.macs.remove(address, record.stored());
                 }
-            } else {
-                let digest = self.digests.name(source, id);
-                self.names.remove(&mut writer.names, digest, number);
+                Spot::Mac(None) => {}
+                Spot::Name(digest) => {
+                    writer.names.remove(digest, number);
+                }
             }
         }
     }
@@ -366,7 +391,8 @@ impl<P: Weighed> DeviceCache<P> {
     pub fn remove(&self, source: SourceId, key: &str) -> bool {
         let key = packed::encode_key(key);
         let mut writer = self.writer.lock();
-        let record = self.by_key(source, &key);
+        let digest = Digest(identity(source, &key));
+        let record = self.by_key(&mut writer, digest, source, &key);
         if let Some(record) = &record {
             self.take_out(&mut writer, record);
             self.publish_size(&writer);
@@ -377,7 +403,7 @@ impl<P: Weighed> DeviceCache<P> {
     fn take_out(&self, writer: &mut Writer<P>, record: &Record<P>) {
         let digest = Digest(record.identity());
         let number = record.header().number;
-        self.names.remove(&mut writer.names, digest, number);
+        writer.names.remove(digest, number);
         self.disclaim(writer, record, |_| true);
         writer.detach_from(record.header());
         writer.ring.unseat(record.stored());
@@ -411,6 +437,20 @@ impl<P: Weighed> DeviceCache<P> {
 }
 
 impl<P> Writer<P> {
+    /// Has the processor fetch all that a record's names need at once: at a
+    /// million devices nothing of it is in its caches.
+    fn touch(&mut self, key: Digest, spots: &[Spot]) {
+        let mut all = self.names.touch(key);
+        for spot in spots {
+            all ^= match *spot {
+                Spot::Mac(Some(address)) => self.macs.touch(address),
+                Spot::Mac(None) => 0,
+                Spot::Name(digest) => self.names.touch(digest),
+            };
+        }
+        std::hint::black_box(all);
+    }
+
     /// A number for a record that is about to be seated.
     fn reserve(&mut self) -> Option<u32> {
         let number = u32::try_from(self.ring.reserve()?).ok()?;

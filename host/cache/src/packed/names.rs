@@ -94,43 +94,35 @@ impl<'a> Names<'a> {
 impl<'a> PackedId<'a> {
     /// Reads and checks one identifier of the device with this key.
     pub(crate) fn read(reader: &mut Reader<'a>, key: &'a [u8]) -> Result<Self, PackedError> {
-        let mut ahead = *reader;
-        let id = Self::skip(reader, key)?;
-        ahead.byte()?;
-        match id.kind {
-            MAC | GUID => {}
-            OTHER => {
-                Text::read(&mut ahead, None)?;
-                Text::read(&mut ahead, None)?;
-            }
-            _ => {
-                Text::read(&mut ahead, None)?;
-            }
-        }
-        Ok(id)
+        Self::parse(reader, key, |reader| Text::read(reader, None).map(drop))
     }
 
     fn skip(reader: &mut Reader<'a>, key: &'a [u8]) -> Result<Self, PackedError> {
+        Self::parse(reader, key, Text::skip)
+    }
+
+    fn parse(
+        reader: &mut Reader<'a>,
+        key: &'a [u8],
+        pass: impl Fn(&mut Reader<'a>) -> Result<(), PackedError>,
+    ) -> Result<Self, PackedError> {
         let kind = reader.byte()?;
         let before = *reader;
-        let value = match kind {
-            MAC => reader.take(6)?,
-            GUID => reader.take(16)?,
+        match kind {
+            MAC => drop(reader.take(6)?),
+            GUID => drop(reader.take(16)?),
             KEY => {
                 let value = key_guid(key).ok_or(PackedError::Damaged)?;
                 return Ok(Self { kind: GUID, value });
             }
-            SERIAL..=USER => {
-                Text::skip(reader)?;
-                reader.since(before)
-            }
+            SERIAL..=USER => pass(reader)?,
             OTHER => {
-                Text::skip(reader)?;
-                Text::skip(reader)?;
-                reader.since(before)
+                pass(reader)?;
+                pass(reader)?;
             }
             _ => return Err(PackedError::Damaged),
-        };
+        }
+        let value = reader.since(before);
         Ok(Self { kind, value })
     }
 

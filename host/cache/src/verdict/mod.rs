@@ -57,7 +57,7 @@ pub struct VerdictCache<V> {
 
 #[derive(Debug)]
 struct Writer<V> {
-    index: IndexWriter,
+    index: IndexWriter<Arc<Case<V>>>,
     ring: Ring<Arc<Case<V>>>,
     shared: HashSet<Arc<Facts>>,
 }
@@ -194,7 +194,7 @@ impl<V: Clone> VerdictCache<V> {
             value,
             facts: writer.share(facts),
         };
-        let old = Guard::into_inner(self.index.peek(address));
+        let old = Guard::into_inner(writer.index.peek(address));
         let number = match &old {
             Some(old) => old.number(),
             None => match writer.ring.reserve() {
@@ -290,8 +290,7 @@ impl<V: Clone> VerdictCache<V> {
     }
 
     fn take_out(&self, writer: &mut Writer<V>, case: &Arc<Case<V>>) {
-        self.index
-            .remove(&mut writer.index, self.address(&case.key), case);
+        writer.index.remove(self.address(&case.key), case);
         writer.ring.unseat(case);
     }
 
