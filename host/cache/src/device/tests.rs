@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
-use portreeve_domain::{Compliance, ComplianceState, MacAddress};
+use portreeve_domain::{Compliance, ComplianceState, Identifier, MacAddress, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
+use crate::packed::{Names, PackedError};
 
 const SOURCE: SourceId = SourceId(0);
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
