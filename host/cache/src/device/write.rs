@@ -29,9 +29,11 @@ impl<P: Weighed> DeviceCache<P> {
     pub fn insert(&self, source: SourceId, device: &Device, fetched_at: Timestamp) -> Record<P> {
         let packed = packed::pack(device, &self.words);
         let same = |record: &Record<P>| {
-            // What became a word since makes the bytes differ.
-            record.packed() == packed
-                || packed::unpack(record.packed(), &self.words).as_ref() == Ok(device)
+            let old = record.packed();
+            // What became a word since makes the bytes fewer.
+            old == packed
+                || (old.len() > packed.len()
+                    && packed::unpack(old, &self.words).as_ref() == Ok(device))
         };
         self.remember(source, &packed, fetched_at, same)
     }
