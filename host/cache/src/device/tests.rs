@@ -307,6 +307,23 @@ fn packed_devices_come_back_as_they_were() {
 }
 
 #[test]
+fn records_may_change_threads() {
+    let cache = cache();
+    cache.insert(SOURCE, &device("a", &[MAC]), at(1));
+    let Remembered::Found(record) = cache.find(SOURCE, &ids(&[MAC])) else {
+        panic!("it is there");
+    };
+    let kept = record.clone().detach();
+    // A lent record outlives its place in the cache, too.
+    cache.remove(SOURCE, "a");
+    let keys = std::thread::scope(|scope| {
+        let there = scope.spawn(move || record.key());
+        (there.join().unwrap(), kept.key())
+    });
+    assert_eq!(keys, ("a".to_owned(), "a".to_owned()));
+}
+
+#[test]
 fn damaged_packed_devices_are_refused() {
     let cache = cache();
     let packed = packed::pack(&device("a", &[GUID, MAC]), cache.words());
