@@ -45,6 +45,10 @@ struct Readiness {
     stopping: bool,
     sources: Vec<Part>,
     policies: Vec<Part>,
+    /// Whether what is learnt is kept. A store that fails makes nothing unready:
+    /// answers come from memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,7 +66,15 @@ impl Readiness {
             stopping,
             sources: parts(&status.sources),
             policies: parts(&status.policies),
+            store: status.store.as_ref().map(state),
         }
+    }
+}
+
+const fn state(health: &Health) -> &'static str {
+    match health {
+        Health::Ok => "ok",
+        Health::Failing(_) => "failing",
     }
 }
 
@@ -70,10 +82,7 @@ impl Part {
     fn new(part: &PartStatus) -> Self {
         Self {
             name: Arc::clone(&part.name),
-            state: match part.health {
-                Health::Ok => "ok",
-                Health::Failing(_) => "failing",
-            },
+            state: state(&part.health),
         }
     }
 }

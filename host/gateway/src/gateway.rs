@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::{Chain, Decided};
 use crate::fetch::Fetcher;
 use crate::journal::Journal;
+use crate::kept::KeptFigures;
 use crate::metrics::{CacheFigures, Metrics};
 use crate::rules::Rules;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
@@ -45,6 +46,8 @@ pub struct Status {
     pub policies: Vec<PartStatus>,
     /// Devices in memory.
     pub devices: usize,
+    /// Where they are kept over restarts, if they are.
+    pub store: Option<Health>,
 }
 
 /// One source or policy.
@@ -73,6 +76,10 @@ impl Gateway {
         let verdicts = Arc::new(verdicts);
         let caches = CacheFigures::new(Arc::clone(&memory), Arc::clone(&verdicts))?;
         registry.register(Box::new(caches))?;
+        if memory.writer().is_some() || settings.log.is_some() {
+            let kept = KeptFigures::new(Arc::clone(&memory), settings.log.clone())?;
+            registry.register(Box::new(kept))?;
+        }
         let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
         let fetchers = settings
             .sources
@@ -175,6 +182,10 @@ impl Gateway {
             sources: sources.collect(),
             policies: self.rules.load().chain.status(),
             devices: self.memory.devices().len(),
+            store: self.memory.writer().map(|writer| match writer.status() {
+                portreeve_store::Status::Ok => Health::Ok,
+                portreeve_store::Status::Failing(why) => Health::Failing(why.to_string()),
+            }),
         }
     }
 

@@ -17,6 +17,7 @@ mod fetch;
 mod gateway;
 pub mod inventory;
 mod journal;
+mod kept;
 mod memory;
 mod metrics;
 pub mod plugin;
