@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use portreeve_store::decisions::DecisionLog;
 use portreeve_store::Status;
+use portreeve_store::decisions::DecisionLog;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 

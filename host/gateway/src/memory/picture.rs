@@ -81,7 +81,9 @@ impl Picture for SourcePicture {
     fn load_state(&self) -> BoxFuture<'_, Result<Option<InventoryState>, PictureError>> {
         let this = self.clone();
         let load = move || match this.memory.store() {
-            Some(store) => store.inventory_state(&this.name).map_err(|error| unkept(&error)),
+            Some(store) => store
+                .inventory_state(&this.name)
+                .map_err(|error| unkept(&error)),
             None => Ok(None),
         };
         async move { Ok(aside(load).await??.map(loaded)) }.boxed()
