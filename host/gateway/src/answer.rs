@@ -30,6 +30,7 @@ impl Gateway {
         let mut fetched_at = [Timestamp::default(); MOST_SOURCES];
         let mut used: Option<Record> = None;
         let mut is_stale = false;
+        let mut wants_refresh = false;
         for (source, fetcher) in self.fetchers.iter().enumerate() {
             let sighting = fetcher.recall(asked.identifiers, now);
             sighted.note(source, sighting.number());
@@ -38,8 +39,11 @@ impl Gateway {
                     if let Some(place) = fetched_at.get_mut(source) {
                         *place = record.fetched_at();
                     }
-                    is_stale |= stale;
-                    used.get_or_insert(record);
+                    wants_refresh |= stale;
+                    if used.is_none() {
+                        is_stale = stale;
+                        used = Some(record);
+                    }
                 }
                 Sighting::Unknown => {}
                 // The first source that may know the device has not been asked.
@@ -54,7 +58,7 @@ impl Gateway {
             return None;
         }
         prepared.text(form)?;
-        if is_stale {
+        if wants_refresh {
             let sightings = self.recall(asked.identifiers, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
@@ -90,7 +94,7 @@ impl Gateway {
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules.chain.remembered(&subject, provenance)?;
-        let (outcome, logged) = self.outcome(&decided, &subject, &rules, false);
+        let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         let judged = logged.as_ref().map(|logged| &logged.judged);
         let place = picture
             .record
@@ -129,7 +133,7 @@ impl Gateway {
             None => rules.chain.decide(&subject, provenance).await,
         };
         let subject = Arc::unwrap_or_clone(subject);
-        let (outcome, logged) = self.outcome(&decided, &subject, &rules, true);
+        let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         Answered {
             answer: self.answer_with(outcome, decided.policy, subject, origin),
             logged,
@@ -218,14 +222,12 @@ impl Gateway {
         Some(Place { record, prepared })
     }
 
-    /// What was decided, and what the log wants to know about it. `is_new` says
-    /// that it was decided just now.
+    /// What was decided, and what the log wants to know about it.
     fn outcome(
         &self,
         decided: &Decided,
         subject: &Subject,
         rules: &Rules,
-        is_new: bool,
     ) -> (Outcome, Option<Logged>) {
         let outcome = match (&decided.decision, &subject.finding) {
             (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
@@ -244,7 +246,7 @@ impl Gateway {
                 policy: name.and_then(|name| chain.iter().find(|policy| policy.name == *name)),
                 chain,
             };
-            journal.note(&outcome, behind, is_new)
+            journal.note(&outcome, behind)
         });
         (outcome, logged)
     }

@@ -54,16 +54,12 @@ impl Journal {
         &self.log
     }
 
-    /// What the log wants to know about an answer, if it wants it at all.
-    /// `is_new` says that the decision was made just now.
-    pub(crate) fn note(
-        &self,
-        outcome: &Outcome,
-        behind: Behind<'_>,
-        is_new: bool,
-    ) -> Option<Logged> {
+    /// What the log wants to know about an answer, if it wants it at all. A
+    /// decision that is remembered can be a change, too: that back to what held
+    /// before.
+    pub(crate) fn note(&self, outcome: &Outcome, behind: Behind<'_>) -> Option<Logged> {
         let ruling = Ruling::of(outcome);
-        let changed = is_new && self.is_change(outcome, behind.subject);
+        let changed = self.is_change(outcome, behind.subject);
         self.log.wants(ruling, changed).then(|| Logged {
             judged: Arc::new(judged(outcome, ruling, behind)),
             changed,

@@ -18,6 +18,9 @@ use tokio::sync::Notify;
 
 use crate::*;
 
+mod journal;
+mod prepared;
+
 const MAC: &str = "00:50:56:a4:89:5a";
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
 const OTHER_GUID: &str = "00000000-cec9-4dd8-9dd6-74903695a62b";
@@ -149,13 +152,12 @@ struct Stand {
     policy: Arc<ByCompliance>,
 }
 
-fn stand(
+fn settings_of(
     sources: &[&Arc<Scripted>],
     rules: FreshnessRules,
-    policy: ByCompliance,
+    policy: Arc<ByCompliance>,
     on_error: OnError,
-) -> Stand {
-    let policy = Arc::new(policy);
+) -> GatewaySettings {
     let names = (0..sources.len()).map(|index| format!("source-{index}").into());
     let names = names.collect();
     let sources = sources
@@ -167,12 +169,12 @@ fn stand(
             freshness: rules,
             timeout: Duration::from_secs(5),
         });
-    let settings = GatewaySettings {
+    GatewaySettings {
         sources: sources.collect(),
         chain: vec![PolicySettings {
             name: "by-compliance".into(),
             digest: "0".into(),
-            evaluator: Arc::clone(&policy) as Arc<dyn Evaluator>,
+            evaluator: policy as Arc<dyn Evaluator>,
             on_error,
         }],
         lists: Lists::default(),
@@ -182,7 +184,17 @@ fn stand(
         verdict_ttl: Duration::from_mins(1),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
-    };
+    }
+}
+
+fn stand(
+    sources: &[&Arc<Scripted>],
+    rules: FreshnessRules,
+    policy: ByCompliance,
+    on_error: OnError,
+) -> Stand {
+    let policy = Arc::new(policy);
+    let settings = settings_of(sources, rules, Arc::clone(&policy), on_error);
     let gateway = Gateway::new(settings, &Registry::new()).unwrap();
     Stand { gateway, policy }
 }

@@ -39,7 +39,56 @@ pub fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or(&Value::Null)
 }
 
+/// What matters most of an answer about one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// HTTP status.
+    pub status: u16,
+    /// `permit`, `deny`, …
+    pub verdict: String,
+    /// `fetched`, `evaluated` or `cached`.
+    pub origin: String,
+    /// Whether the facts are older than the operator likes.
+    pub stale: bool,
+}
+
+impl Told {
+    /// Status and verdict.
+    pub fn short(&self) -> (u16, &str) {
+        (self.status, &self.verdict)
+    }
+
+    /// Whether no source was asked.
+    pub fn is_from_memory(&self) -> bool {
+        matches!(&*self.origin, "evaluated" | "cached")
+    }
+}
+
 impl Client {
+    /// Asks about one endpoint.
+    pub async fn ask(&self, identifier: impl ToString) -> anyhow::Result<Told> {
+        let path = format!("/v1/devices/{}", identifier.to_string());
+        let reply = self.get(&path).await?;
+        let text = |name| reply.field(name).as_str().unwrap_or("-").to_owned();
+        Ok(Told {
+            status: reply.status.as_u16(),
+            verdict: text("verdict"),
+            origin: text("origin"),
+            stale: reply.field("stale").as_bool().unwrap_or(false),
+        })
+    }
+
+    /// The value of one metric, by its name and labels as they are printed.
+    /// `None` when there is none.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
+        let reply = self.get("/metrics").await?;
+        let text = reply.body.as_str().context("metrics are text")?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map(str::parse).transpose().context("a metric's value")
+    }
+
     /// Trusts `ca_pem`, authenticates with a bearer key if one is given and
     /// with a certificate if `identity` (certificate and key, PEM) is given.
     pub fn new(

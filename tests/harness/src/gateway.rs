@@ -25,7 +25,28 @@ impl Gateway {
     /// Starts it with the configuration at `config`, and waits until it serves
     /// on `listeners` addresses. Its log goes into `log`.
     pub async fn start(config: &Path, log: &Path, listeners: usize) -> anyhow::Result<Self> {
-        let mut process = Command::new(program("portreeve")?)
+        Self::start_within(config, log, listeners, None).await
+    }
+
+    /// The same, with files that cannot grow beyond so many KiB.
+    pub(crate) async fn start_within(
+        config: &Path,
+        log: &Path,
+        listeners: usize,
+        largest_file: Option<u64>,
+    ) -> anyhow::Result<Self> {
+        let program = program("portreeve")?;
+        let mut command = match largest_file {
+            None => Command::new(program),
+            Some(kibibytes) => {
+                let mut shell = Command::new("bash");
+                // The signal would end the program; a full disk does not.
+                let limited = format!("trap '' XFSZ; ulimit -S -f {kibibytes}; exec \"$@\"");
+                shell.args(["-c", &limited, "limited"]).arg(program);
+                shell
+            }
+        };
+        let mut process = command
             .arg("serve")
             .arg("--config")
             .arg(config)
@@ -66,6 +87,17 @@ impl Gateway {
     /// Its process, while it runs.
     pub fn id(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// Its files may grow again without bound.
+    pub async fn lift_file_limit(&self) -> anyhow::Result<()> {
+        let id = self.process.id().context("the gateway has ended already")?;
+        let lifted = Command::new("prlimit")
+            .args(["--pid", &id.to_string(), "--fsize=unlimited:"])
+            .status()
+            .await?;
+        ensure!(lifted.success(), "the limit could not be lifted");
+        Ok(())
     }
 
     /// Ends it as a crash does.

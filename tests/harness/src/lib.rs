@@ -9,10 +9,14 @@ mod certificates;
 mod client;
 mod gateway;
 mod guests;
+mod program;
 mod stand;
+mod stopped;
 
 pub use certificates::{Authority, Certificate, certificates_of};
-pub use client::{Client, Reply, member};
+pub use client::{Client, Reply, Told, member};
 pub use gateway::Gateway;
 pub use guests::{guest, program};
+pub use program::{Following, Output, until};
 pub use stand::{ADMIN_KEY, Credential, RADIUS_PASSWORD, REST_KEY, Stand, StandBuilder};
+pub use stopped::Stopped;

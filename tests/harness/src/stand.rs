@@ -10,7 +10,8 @@ use portreeve_tenant::{ClientCertificate, Tenant};
 use tempfile::TempDir;
 
 use crate::certificates::write_private;
-use crate::{Authority, Client, Gateway, guest};
+use crate::program::{self, Following, Output};
+use crate::{Authority, Client, Gateway, Stopped, guest};
 
 /// Bearer key of the client `rest`, which may ask.
 pub const REST_KEY: &str = "demo-rest-key-0123456789abcdef";
@@ -43,6 +44,7 @@ pub struct StandBuilder {
     negative_ttl: String,
     policy: String,
     extra: String,
+    server: String,
     inventory: Option<String>,
     store: bool,
     credential: Credential,
@@ -59,6 +61,7 @@ impl Default for StandBuilder {
             negative_ttl: "1m".to_owned(),
             policy: String::new(),
             extra: String::new(),
+            server: String::new(),
             inventory: None,
             store: false,
             credential: Credential::default(),
@@ -133,6 +136,13 @@ impl StandBuilder {
         self
     }
 
+    /// More TOML below `[server]`.
+    #[must_use]
+    pub fn server(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.server);
+        self
+    }
+
     /// More TOML at the end of the configuration.
     #[must_use]
     pub fn extra(mut self, toml: &str) -> Self {
@@ -171,14 +181,12 @@ impl StandBuilder {
         }
         let config = directory.path().join("portreeve.toml");
         std::fs::write(config, self.configuration(&tenant)?)?;
-        let (gateway, client) = start_gateway(&directory, &authority).await?;
-        Ok(Stand {
+        let stopped = Stopped {
             tenant,
-            gateway,
-            client,
             authority,
             directory,
-        })
+        };
+        Ok(stopped.start().await?.0)
     }
 
     /// The keys of a credential that is for one resource.
@@ -242,6 +250,7 @@ listen = "127.0.0.1:{gateway_port}"
 certificate = "server.pem"
 key = "server.key"
 client-ca = "ca.pem"
+{server}
 
 [server.plain]
 listen = "127.0.0.1:0"
@@ -317,6 +326,7 @@ compiled-cache = {compiled}
                 ""
             },
             gateway_port = self.gateway_port,
+            server = self.server,
             intune = path(guest("intune")?),
             baseline = path(guest("baseline")?),
             compiled = path(compiled_cache()?),
@@ -344,18 +354,6 @@ fn compiled_cache() -> anyhow::Result<PathBuf> {
     Ok(folder.canonicalize()?)
 }
 
-/// Starts the gateway that is configured in `directory`, and makes its client.
-async fn start_gateway(
-    directory: &TempDir,
-    authority: &Authority,
-) -> anyhow::Result<(Gateway, Client)> {
-    let config = directory.path().join("portreeve.toml");
-    let log = directory.path().join("portreeve.log");
-    let gateway = Gateway::start(&config, &log, 2).await?;
-    let client = Client::new(gateway.origin(), &authority.pem(), Some(REST_KEY), None)?;
-    Ok((gateway, client))
-}
-
 /// Tenant, gateway and a client of it, all of them running.
 #[derive(Debug)]
 pub struct Stand {
@@ -367,7 +365,7 @@ pub struct Stand {
     pub client: Client,
     /// Who signed the gateway's certificate, and signs those of clients.
     pub authority: Authority,
-    directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 impl Stand {
@@ -376,9 +374,21 @@ impl Stand {
         StandBuilder::default()
     }
 
-    /// Ends the gateway in order and starts it again with the same
-    /// configuration; free ports may be others. Tells when it was started.
-    pub async fn restart(self) -> anyhow::Result<(Self, Instant)> {
+    /// Ends the gateway in order.
+    pub async fn stop(self) -> anyhow::Result<Stopped> {
+        let (gateway, stopped) = self.apart();
+        gateway.stop().await?;
+        Ok(stopped)
+    }
+
+    /// Ends the gateway at once, as a crash does.
+    pub async fn kill(self) -> anyhow::Result<Stopped> {
+        let (gateway, stopped) = self.apart();
+        gateway.kill().await?;
+        Ok(stopped)
+    }
+
+    fn apart(self) -> (Gateway, Stopped) {
         let Self {
             tenant,
             gateway,
@@ -386,38 +396,38 @@ impl Stand {
             directory,
             ..
         } = self;
-        gateway.stop().await?;
-        Self::start_again(tenant, authority, directory).await
-    }
-
-    async fn start_again(
-        tenant: Tenant,
-        authority: Authority,
-        directory: TempDir,
-    ) -> anyhow::Result<(Self, Instant)> {
-        let started = Instant::now();
-        let (gateway, client) = start_gateway(&directory, &authority).await?;
-        let stand = Self {
+        let stopped = Stopped {
             tenant,
-            gateway,
-            client,
             authority,
             directory,
         };
-        Ok((stand, started))
+        (gateway, stopped)
+    }
+
+    /// Ends the gateway in order and starts it again with the same
+    /// configuration; free ports may be others. Tells when it was started.
+    pub async fn restart(self) -> anyhow::Result<(Self, Instant)> {
+        self.stop().await?.start().await
     }
 
     /// Ends the gateway at once, as a crash does, and starts it again.
     pub async fn crash(self) -> anyhow::Result<(Self, Instant)> {
-        let Self {
-            tenant,
-            gateway,
-            authority,
-            directory,
-            ..
-        } = self;
-        gateway.kill().await?;
-        Self::start_again(tenant, authority, directory).await
+        self.kill().await?.start().await
+    }
+
+    /// Runs `portreeve` with the gateway's configuration to its end.
+    pub async fn program(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        program::run(&self.config(), arguments).await
+    }
+
+    /// The same for a command that goes on printing.
+    pub fn follow(&self, arguments: &[&str]) -> anyhow::Result<Following> {
+        Following::start(&self.config(), arguments)
+    }
+
+    /// The client `operator`, which may read metrics and do what operators do.
+    pub fn operator(&self) -> anyhow::Result<Client> {
+        self.client_with(Some(ADMIN_KEY), None)
     }
 
     /// Where the store is, if there is one.
