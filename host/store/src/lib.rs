@@ -1,6 +1,6 @@
 //! The gateway's durable memory.
 //!
-//! [`Store`] keeps what must outlive the process in one file under `data_dir`:
+//! [`Store`] keeps what must outlive the process in one file under its directory:
 //! device records as opaque bytes, the words those bytes refer to, how far each
 //! inventory read has come, and small documents (the state of plugins).
 //! [`Writer`] batches changes and makes them durable on a thread of its own, so
@@ -55,5 +55,5 @@ pub use store::{Store, StoreSettings};
 pub use word::Dictionary;
 pub use writer::{Figures, Status, Writer, WriterHandle, WriterSettings};
 
-/// The name of the store's file under `data_dir`.
+/// The name of the store's file under its directory.
 pub const FILE_NAME: &str = "portreeve.redb";

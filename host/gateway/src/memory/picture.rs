@@ -132,7 +132,7 @@ impl Picture for SourcePicture {
     }
 
     fn devices(&self) -> Option<u64> {
-        None
+        self.memory.store()?.device_count(&self.name).ok()
     }
 }
 
