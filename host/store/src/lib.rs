@@ -55,5 +55,13 @@ pub use store::{Store, StoreSettings};
 pub use word::Dictionary;
 pub use writer::{Figures, Status, Writer, WriterHandle, WriterSettings};
 
+/// Makes this thread less urgent than those that answer questions: it has work
+/// that nobody waits for. A system that refuses leaves it as it is.
+pub fn give_way() {
+    /// In the system's steps (`nice`, of which there are 19).
+    const STEPS: i32 = 10;
+    let _ = rustix::process::setpriority_process(None, STEPS);
+}
+
 /// The name of the store's file under its directory.
 pub const FILE_NAME: &str = "portreeve.redb";

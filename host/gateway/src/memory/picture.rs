@@ -140,6 +140,11 @@ impl Picture for SourcePicture {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PictureError> {
+    let work = || {
+        // These threads do nothing that anybody waits for.
+        portreeve_store::give_way();
+        work()
+    };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| PictureError(error.to_string()))
 }
