@@ -37,6 +37,7 @@ fn cloud() -> anyhow::Result<Handle> {
         None => {
             let threads = Builder::new_multi_thread()
                 .enable_all()
+                .thread_name("cloud")
                 .on_thread_start(|| {
                     let _ = rustix::process::setpriority_process(None, 19);
                 })
