@@ -25,7 +25,8 @@ pub(crate) async fn healthz() -> Response {
 ///
 /// A policy that is not in use makes it unready: everything would be denied. A
 /// source that fails does not: answers come from memory or say "cannot tell",
-/// and a second server would fare no better. Everyone may ask, so only names
+/// and a second server would fare no better. Nor does a disk that takes nothing:
+/// answers go on from memory. Everyone may ask, so only names
 /// and states are told.
 pub(crate) async fn readyz(State(faces): State<Arc<Faces>>) -> Response {
     let report = Readiness::new(&faces.gateway.status(), faces.is_stopping());
@@ -45,10 +46,8 @@ struct Readiness {
     stopping: bool,
     sources: Vec<Part>,
     policies: Vec<Part>,
-    /// Whether what is learnt is kept. A store that fails makes nothing unready:
-    /// answers come from memory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<Part>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,15 +65,8 @@ impl Readiness {
             stopping,
             sources: parts(&status.sources),
             policies: parts(&status.policies),
-            store: status.store.as_ref().map(state),
+            kept: parts(&status.kept),
         }
-    }
-}
-
-const fn state(health: &Health) -> &'static str {
-    match health {
-        Health::Ok => "ok",
-        Health::Failing(_) => "failing",
     }
 }
 
@@ -82,7 +74,10 @@ impl Part {
     fn new(part: &PartStatus) -> Self {
         Self {
             name: Arc::clone(&part.name),
-            state: state(&part.health),
+            state: match part.health {
+                Health::Ok => "ok",
+                Health::Failing(_) => "failing",
+            },
         }
     }
 }

@@ -95,7 +95,8 @@ impl Gateway {
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules.chain.remembered(&subject, provenance)?;
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
-        let judged = logged.as_ref().map(|logged| &logged.judged);
+        let repeated = logged.as_ref().filter(|logged| logged.repeats);
+        let judged = repeated.map(|logged| &logged.judged);
         let place = picture
             .record
             .and_then(|record| self.place(record, &sightings, &rules, question, &decided, judged));

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::{Chain, Decided};
 use crate::fetch::Fetcher;
 use crate::journal::Journal;
-use crate::kept::KeptFigures;
+use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::rules::Rules;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
@@ -44,13 +44,13 @@ pub struct Status {
     pub sources: Vec<PartStatus>,
     /// The policies, in the chain's order.
     pub policies: Vec<PartStatus>,
+    /// The store and the decision log, if there are any.
+    pub kept: Vec<PartStatus>,
     /// Devices in memory.
     pub devices: usize,
-    /// Where they are kept over restarts, if they are.
-    pub store: Option<Health>,
 }
 
-/// One source or policy.
+/// One source, one policy, or one of the things that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartStatus {
     /// Its configured name.
@@ -76,9 +76,12 @@ impl Gateway {
         let verdicts = Arc::new(verdicts);
         let caches = CacheFigures::new(Arc::clone(&memory), Arc::clone(&verdicts))?;
         registry.register(Box::new(caches))?;
-        if memory.writer().is_some() || settings.log.is_some() {
-            let kept = KeptFigures::new(Arc::clone(&memory), settings.log.clone())?;
-            registry.register(Box::new(kept))?;
+        if let Some(writer) = memory.writer() {
+            let figures = StoreFigures::new(writer.clone())?;
+            registry.register(Box::new(figures))?;
+        }
+        if let Some(log) = &settings.log {
+            registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
         let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
         let fetchers = settings
@@ -181,11 +184,8 @@ impl Gateway {
         Status {
             sources: sources.collect(),
             policies: self.rules.load().chain.status(),
+            kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
-            store: self.memory.writer().map(|writer| match writer.status() {
-                portreeve_store::Status::Ok => Health::Ok,
-                portreeve_store::Status::Failing(why) => Health::Failing(why.to_string()),
-            }),
         }
     }
 

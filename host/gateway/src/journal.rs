@@ -30,6 +30,8 @@ pub struct Logged {
     pub judged: Arc<Judged>,
     /// Whether it differs from the last decision about the endpoint.
     pub changed: bool,
+    /// Whether each repetition is wanted, too.
+    pub(crate) repeats: bool,
 }
 
 /// What a decision rests on, beside the outcome.
@@ -63,6 +65,7 @@ impl Journal {
         self.log.wants(ruling, changed).then(|| Logged {
             judged: Arc::new(judged(outcome, ruling, behind)),
             changed,
+            repeats: self.log.wants(ruling, false),
         })
     }
 

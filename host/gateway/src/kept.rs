@@ -1,197 +1,203 @@
-//! What the store and the decision log count, read when somebody asks.
+//! How well the store and the decision log are kept: for metrics and for
+//! readiness.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use portreeve_store::Status;
+use parking_lot::Mutex;
 use portreeve_store::decisions::DecisionLog;
+use portreeve_store::{Status as DiskStatus, WriterHandle};
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::MetricFamily;
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, Opts};
 
-use crate::Memory;
+use crate::{Health, Memory, PartStatus};
 
-/// The figures of what is kept over restarts.
+/// Store and log, as far as there are any.
+pub(crate) fn status(memory: &Memory, log: Option<&DecisionLog>) -> Vec<PartStatus> {
+    let part = |name: &str, status| PartStatus {
+        name: name.into(),
+        health: match status {
+            DiskStatus::Ok => Health::Ok,
+            DiskStatus::Failing(error) => Health::Failing(error.to_string()),
+        },
+    };
+    let store = memory.writer().map(|writer| part("store", writer.status()));
+    let log = log.map(|log| part("decisions", log.status()));
+    store.into_iter().chain(log).collect()
+}
+
+/// What the store's writer has done, read when somebody asks.
 #[derive(Debug)]
-pub(crate) struct KeptFigures {
-    memory: Arc<Memory>,
-    log: Option<DecisionLog>,
-    descriptions: Vec<Desc>,
+pub(crate) struct StoreFigures {
+    writer: WriterHandle,
+    turn: Mutex<()>,
+    failing: IntGauge,
+    queued: IntGauge,
+    bytes: IntGauge,
+    last_commit: Gauge,
+    written: IntCounter,
+    dropped: IntCounter,
+    commits: IntCounter,
+    failures: IntCounter,
 }
 
-/// One figure: its name, its meaning, its label if it has one, and its value.
-type Figure = (&'static str, &'static str, Option<&'static str>, f64);
-
-impl KeptFigures {
-    pub(crate) fn new(
-        memory: Arc<Memory>,
-        log: Option<DecisionLog>,
-    ) -> Result<Self, prometheus::Error> {
-        let mut figures = Self {
-            memory,
-            log,
-            descriptions: Vec::new(),
-        };
-        let mut names = Vec::new();
-        for (name, help, ..) in figures.read() {
-            if !names.contains(&name) {
-                names.push(name);
-                let labels = Vec::new();
-                let description = Desc::new(name.into(), help.into(), labels, HashMap::new())?;
-                figures.descriptions.push(description);
-            }
-        }
-        Ok(figures)
+impl StoreFigures {
+    pub(crate) fn new(writer: WriterHandle) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            writer,
+            turn: Mutex::default(),
+            failing: IntGauge::new(
+                "portreeve_store_failing",
+                "1 while the disk takes nothing; answers go on from memory.",
+            )?,
+            queued: IntGauge::new(
+                "portreeve_store_queued",
+                "Changes that wait to be written.",
+            )?,
+            bytes: IntGauge::new("portreeve_store_bytes", "Bytes of the store's file.")?,
+            last_commit: Gauge::new(
+                "portreeve_store_last_commit_seconds",
+                "How long the last transaction took.",
+            )?,
+            written: IntCounter::new("portreeve_store_written_total", "Changes written.")?,
+            dropped: IntCounter::new(
+                "portreeve_store_dropped_total",
+                "Devices that found the queue full and are in memory only.",
+            )?,
+            commits: IntCounter::new("portreeve_store_commits_total", "Durable transactions.")?,
+            failures: IntCounter::new(
+                "portreeve_store_failures_total",
+                "Transactions that failed and were tried again.",
+            )?,
+        })
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "metrics are floating-point numbers"
-    )]
-    fn read(&self) -> Vec<Figure> {
-        let mut figures: Vec<Figure> = Vec::new();
-        if let Some(writer) = self.memory.writer() {
-            let store = writer.figures();
-            let failing = matches!(writer.status(), Status::Failing(_));
-            figures.extend([
-                (
-                    "portreeve_store_queued",
-                    "Changes that wait to be written to the store.",
-                    None,
-                    store.queued as f64,
-                ),
-                (
-                    "portreeve_store_written_total",
-                    "Changes written to the store.",
-                    None,
-                    store.written as f64,
-                ),
-                (
-                    "portreeve_store_dropped_total",
-                    "Devices that found the queue full; they are asked for again.",
-                    None,
-                    store.dropped as f64,
-                ),
-                (
-                    "portreeve_store_commits_total",
-                    "Durable transactions of the store.",
-                    None,
-                    store.commits as f64,
-                ),
-                (
-                    "portreeve_store_failures_total",
-                    "Transactions that failed.",
-                    None,
-                    store.failures as f64,
-                ),
-                (
-                    "portreeve_store_last_commit_seconds",
-                    "How long the last transaction took.",
-                    None,
-                    store.last_commit.as_secs_f64(),
-                ),
-                (
-                    "portreeve_store_bytes",
-                    "Bytes of the store's file.",
-                    None,
-                    store.file_bytes as f64,
-                ),
-                (
-                    "portreeve_store_failing",
-                    "1 while the store cannot be written.",
-                    None,
-                    f64::from(u8::from(failing)),
-                ),
-            ]);
-        }
-        if let Some(log) = &self.log {
-            let log = log.figures();
-            figures.extend([
-                (
-                    "portreeve_decisions_queued",
-                    "Decisions that wait to be written to the log.",
-                    None,
-                    log.queued as f64,
-                ),
-                (
-                    "portreeve_decisions_written_total",
-                    "Decisions written to the log.",
-                    None,
-                    log.written as f64,
-                ),
-                (
-                    DROPPED,
-                    "Decisions that are not in the log because it could not keep up.",
-                    Some("permit"),
-                    log.dropped_permits as f64,
-                ),
-                (
-                    DROPPED,
-                    "Decisions that are not in the log because it could not keep up.",
-                    Some("denial"),
-                    log.dropped_denials as f64,
-                ),
-                (
-                    "portreeve_decisions_gaps_total",
-                    "Lines of the log that say that denials are missing.",
-                    None,
-                    log.gaps as f64,
-                ),
-                (
-                    "portreeve_decisions_bytes_total",
-                    "Bytes written to the log.",
-                    None,
-                    log.bytes as f64,
-                ),
-            ]);
-        }
-        figures
+    fn metrics(&self) -> [&dyn Collector; 8] {
+        [
+            &self.failing,
+            &self.queued,
+            &self.bytes,
+            &self.last_commit,
+            &self.written,
+            &self.dropped,
+            &self.commits,
+            &self.failures,
+        ]
     }
 }
 
-const DROPPED: &str = "portreeve_decisions_dropped_total";
-
-impl Collector for KeptFigures {
+impl Collector for StoreFigures {
     fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
+        self.metrics()
+            .into_iter()
+            .flat_map(Collector::desc)
+            .collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let mut families: Vec<MetricFamily> = Vec::new();
-        for (name, help, label, value) in self.read() {
-            let labels = label.map(|kind| {
-                let mut pair = LabelPair::default();
-                pair.set_name("kind".to_owned());
-                pair.set_value(kind.to_owned());
-                pair
-            });
-            let mut metric = Metric::from_label(labels.into_iter().collect());
-            let is_counter = name.ends_with("_total");
-            if is_counter {
-                let mut counter = Counter::default();
-                counter.set_value(value);
-                metric.set_counter(counter);
-            } else {
-                let mut gauge = Gauge::default();
-                gauge.set_value(value);
-                metric.set_gauge(gauge);
-            }
-            if let Some(family) = families.last_mut().filter(|family| family.name() == name) {
-                let mut metrics = family.take_metric();
-                metrics.push(metric);
-                family.set_metric(metrics);
-                continue;
-            }
-            let mut family = MetricFamily::default();
-            family.set_name(name.to_owned());
-            family.set_help(help.to_owned());
-            family.set_field_type(if is_counter {
-                MetricType::COUNTER
-            } else {
-                MetricType::GAUGE
-            });
-            family.set_metric(vec![metric]);
-            families.push(family);
-        }
-        families
+        let _turn = self.turn.lock();
+        let figures = self.writer.figures();
+        self.failing.set(is_failing(&self.writer.status()));
+        self.queued.set(signed(figures.queued));
+        self.bytes.set(signed(figures.file_bytes));
+        self.last_commit.set(figures.last_commit.as_secs_f64());
+        set(&self.written, figures.written);
+        set(&self.dropped, figures.dropped);
+        set(&self.commits, figures.commits);
+        set(&self.failures, figures.failures);
+        let metrics = self.metrics().into_iter();
+        metrics.flat_map(Collector::collect).collect()
     }
+}
+
+/// What the decision log has done, read when somebody asks.
+#[derive(Debug)]
+pub(crate) struct LogFigures {
+    log: DecisionLog,
+    turn: Mutex<()>,
+    failing: IntGauge,
+    queued: IntGauge,
+    bytes: IntCounter,
+    written: IntCounter,
+    failures: IntCounter,
+    dropped: IntCounterVec,
+}
+
+impl LogFigures {
+    pub(crate) fn new(log: DecisionLog) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            log,
+            turn: Mutex::default(),
+            failing: IntGauge::new(
+                "portreeve_decisions_failing",
+                "1 while the disk takes nothing of the decision log.",
+            )?,
+            queued: IntGauge::new(
+                "portreeve_decisions_queued",
+                "Decisions that wait to be written.",
+            )?,
+            bytes: IntCounter::new("portreeve_decisions_bytes_total", "Bytes written.")?,
+            written: IntCounter::new("portreeve_decisions_written_total", "Decisions written.")?,
+            failures: IntCounter::new(
+                "portreeve_decisions_failures_total",
+                "Writes that failed and were tried again.",
+            )?,
+            dropped: IntCounterVec::new(
+                Opts::new(
+                    "portreeve_decisions_dropped_total",
+                    "Decisions that found no room and are not in the log. A gap in it stands for denials.",
+                ),
+                &["kind"],
+            )?,
+        })
+    }
+
+    fn metrics(&self) -> [&dyn Collector; 6] {
+        [
+            &self.failing,
+            &self.queued,
+            &self.bytes,
+            &self.written,
+            &self.failures,
+            &self.dropped,
+        ]
+    }
+}
+
+impl Collector for LogFigures {
+    fn desc(&self) -> Vec<&Desc> {
+        self.metrics()
+            .into_iter()
+            .flat_map(Collector::desc)
+            .collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let _turn = self.turn.lock();
+        let figures = self.log.figures();
+        self.failing.set(is_failing(&self.log.status()));
+        self.queued.set(signed(figures.queued));
+        set(&self.bytes, figures.bytes);
+        set(&self.written, figures.written);
+        set(&self.failures, figures.failures);
+        for (kind, dropped) in [
+            ("permit", figures.dropped_permits),
+            ("denial", figures.dropped_denials),
+        ] {
+            set(&self.dropped.with_label_values(&[kind]), dropped);
+        }
+        let metrics = self.metrics().into_iter();
+        metrics.flat_map(Collector::collect).collect()
+    }
+}
+
+/// The sum is somebody else's; it only grows. One at a time.
+fn set(counter: &IntCounter, sum: u64) {
+    counter.inc_by(sum.saturating_sub(counter.get()));
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn is_failing(status: &DiskStatus) -> i64 {
+    i64::from(*status != DiskStatus::Ok)
 }
