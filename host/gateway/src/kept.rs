@@ -48,10 +48,7 @@ impl StoreFigures {
                 "portreeve_store_failing",
                 "1 while the disk takes nothing; answers go on from memory.",
             )?,
-            queued: IntGauge::new(
-                "portreeve_store_queued",
-                "Changes that wait to be written.",
-            )?,
+            queued: IntGauge::new("portreeve_store_queued", "Changes that wait to be written.")?,
             bytes: IntGauge::new("portreeve_store_bytes", "Bytes of the store's file.")?,
             last_commit: Gauge::new(
                 "portreeve_store_last_commit_seconds",
