@@ -32,20 +32,17 @@ impl Transport {
 /// its own, so it takes only what the gateway and the clients leave.
 fn cloud() -> anyhow::Result<Handle> {
     static CLOUD: OnceLock<Runtime> = OnceLock::new();
-    let threads = match CLOUD.get() {
-        Some(threads) => threads,
-        None => {
-            let threads = Builder::new_multi_thread()
-                .enable_all()
-                .thread_name("cloud")
-                .on_thread_start(|| {
-                    let _ = rustix::process::setpriority_process(None, 19);
-                })
-                .build()?;
-            CLOUD.get_or_init(|| threads)
-        }
-    };
-    Ok(threads.handle().clone())
+    if let Some(threads) = CLOUD.get() {
+        return Ok(threads.handle().clone());
+    }
+    let threads = Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("cloud")
+        .on_thread_start(|| {
+            let _ = rustix::process::setpriority_process(None, 19);
+        })
+        .build()?;
+    Ok(CLOUD.get_or_init(|| threads).handle().clone())
 }
 
 /// A running gateway that has answered for one device.
