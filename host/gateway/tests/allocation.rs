@@ -3,6 +3,7 @@
     unsafe_code,
     reason = "counting allocations takes an allocator of our own, which only passes on"
 )]
+#![expect(clippy::unwrap_used, reason = "functions of a test fail loudly")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,6 +1,7 @@
 //! What a gateway knows outlives it: crashes, a tenant that is gone, a full
 //! disk, a damaged file, backups.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -162,6 +163,9 @@ async fn a_damaged_file_is_refused_and_a_backup_helps() -> anyhow::Result<()> {
     let output = stopped.program(&["store", "restore", &bad]).await?;
     refused(&output, "bad.redb")?;
 
+    let nothing = stopped.program(&["store", "restore", "nothing"]).await?;
+    refused(&nothing, "there is no copy at `nothing`")?;
+
     let output = stopped.program(&["store", "restore", &copy]).await?;
     succeeded(&output)?;
     let count = stopped.tenant.device_count();
@@ -176,6 +180,17 @@ async fn a_damaged_file_is_refused_and_a_backup_helps() -> anyhow::Result<()> {
     let told = stand.client.ask(COMPLIANT.mac.separated(':')).await?;
     assert_eq!(told.short(), (200, "permit"));
     assert!(told.is_from_memory(), "{told:?}");
+    let stopped = stand.stop().await?;
+
+    // On a new machine there is nothing but the copy.
+    std::fs::remove_dir_all(stopped.data())?;
+    let output = stopped.program(&["store", "restore", &copy]).await?;
+    succeeded(&output)?;
+    let mode = std::fs::metadata(stopped.data())?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let (stand, _) = stopped.start().await?;
+    let told = stand.client.ask(COMPLIANT.mac.separated(':')).await?;
+    assert_eq!(told.short(), (200, "permit"));
     stand.gateway.stop().await
 }
 
@@ -237,7 +252,7 @@ async fn a_full_disk_stops_no_answer_and_mends_by_itself() -> anyhow::Result<()>
     let mut sync = stand.follow(&SYNC)?;
     until("a failing store", async || {
         let failing = metric("portreeve_store_failing").await?;
-        Ok((failing == 1.0).then_some(()))
+        Ok((failing > 0.5).then_some(()))
     })
     .await?;
     ensure!(metric("portreeve_store_failures_total").await? > 0.0);
@@ -260,7 +275,7 @@ async fn a_full_disk_stops_no_answer_and_mends_by_itself() -> anyhow::Result<()>
     stand.gateway.lift_file_limit().await?;
     until("a store that takes it again", async || {
         let failing = metric("portreeve_store_failing").await?;
-        Ok((failing == 0.0).then_some(()))
+        Ok((failing < 0.5).then_some(()))
     })
     .await?;
     // The read under way ends by itself.

@@ -8,12 +8,16 @@
     reason = "what stands beside the tests may fail as loudly as they"
 )]
 
+mod admin;
 mod answers;
 mod authentication;
 mod authority;
 mod errors;
 mod limits;
+mod local;
 mod operations;
+mod overload;
+mod prepared;
 mod schema;
 mod shutdown;
 mod stand;

@@ -2,6 +2,7 @@
 //! what to say by the last octet of the address that is asked about.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,16 +12,21 @@ use futures_util::future::BoxFuture;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
     Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
-    Lists, Obligation, ObligationKind, Subject, Verdict,
+    Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
     ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
     Server, TlsSettings,
 };
-use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, Lookup, Memory, OnError,
-    PolicyError, PolicySettings, Source, SourceError, SourceErrorKind, SourceSettings,
+use portreeve_gateway::inventory::{
+    Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::{
+    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
+    InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
+    SourceErrorKind, SourcePicture, SourceSettings,
+};
+use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
 use reqwest::{Method, RequestBuilder};
 use rustls_pki_types::PrivateKeyDer;
@@ -36,6 +42,8 @@ pub(crate) const UNREACHABLE: &str = "00:50:56:00:00:04";
 pub(crate) const AMBIGUOUS: &str = "00:50:56:00:00:05";
 /// The management system never answers.
 pub(crate) const HANGING: &str = "00:50:56:00:00:06";
+/// In the inventory.
+pub(crate) const LISTED: &str = "00:50:56:00:00:07";
 
 pub(crate) const SCRIPT: &str = "Bearer script-key";
 /// Waits for three seconds, the others for 0.3.
@@ -43,9 +51,25 @@ pub(crate) const PATIENT: &str = "Bearer patient-key";
 /// `radius:radius-password`
 pub(crate) const RADIUS: &str = "Basic cmFkaXVzOnJhZGl1cy1wYXNzd29yZA==";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
+pub(crate) const ADMIN: &str = "Bearer admin-key";
 
-#[derive(Debug)]
-struct Mdm;
+/// Its inventory has one page with one device, or none while it is broken.
+#[derive(Debug, Default)]
+struct Mdm {
+    broken: AtomicBool,
+}
+
+fn device(key: &str, ids: Vec<Identifier>, state: ComplianceState) -> Device {
+    Device {
+        key: key.to_owned(),
+        ids,
+        compliance: Compliance {
+            state,
+            ..Compliance::default()
+        },
+        ..Device::default()
+    }
+}
 
 impl Source for Mdm {
     fn find<'a>(
@@ -75,16 +99,35 @@ impl Source for Mdm {
             }
             _ => return async { Ok(Lookup::Unknown) }.boxed(),
         };
-        let device = Device {
-            key: "42".to_owned(),
-            ids: identifiers.to_vec(),
-            compliance: Compliance {
-                state,
-                ..Compliance::default()
-            },
-            ..Device::default()
-        };
+        let device = device("42", identifiers.to_vec(), state);
         async { Ok(Lookup::Found(Box::new(device))) }.boxed()
+    }
+
+    fn has_inventory(&self) -> bool {
+        true
+    }
+
+    fn next_page<'a>(
+        &'a self,
+        _: Option<&'a str>,
+        _: u32,
+        _: Instant,
+    ) -> BoxFuture<'a, Result<InventoryPage, InventoryError>> {
+        let page = if self.broken.load(Ordering::SeqCst) {
+            Err(InventoryError::Failed(SourceError {
+                kind: SourceErrorKind::Misconfigured,
+                message: "the permission is missing".to_owned(),
+                retry_after: None,
+            }))
+        } else {
+            let ids = vec![LISTED.parse().unwrap()];
+            Ok(InventoryPage {
+                upserts: vec![device("listed", ids, ComplianceState::Compliant)],
+                cursor: "later".to_owned(),
+                ..InventoryPage::default()
+            })
+        };
+        std::future::ready(page).boxed()
     }
 
     fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
@@ -139,10 +182,15 @@ impl Evaluator for Policy {
     }
 }
 
-fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
+fn gateway(
+    mdm: &Arc<Mdm>,
+    policy: &Arc<Policy>,
+    memory: Arc<Memory>,
+    registry: &Registry,
+) -> Arc<Gateway> {
     let source = SourceSettings {
         name: "contoso".into(),
-        source: Arc::new(Mdm),
+        source: Arc::clone(mdm) as Arc<dyn Source>,
         freshness: FreshnessRules {
             ttl: Duration::from_mins(5),
             max_stale_compliant: Duration::from_hours(24),
@@ -161,7 +209,7 @@ fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
         sources: vec![source],
         chain: vec![policy],
         lists: Lists::default(),
-        memory: memory(),
+        memory,
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
@@ -171,14 +219,34 @@ fn gateway(policy: &Arc<Policy>, registry: &Registry) -> Arc<Gateway> {
     Gateway::new(settings, registry).unwrap()
 }
 
-fn memory() -> Arc<Memory> {
+fn memory(kept: Option<&Path>) -> (Arc<Memory>, Option<Writer>) {
     let settings = CacheSettings {
         max_devices: 1_000,
         max_bytes: 1 << 20,
         max_unknown: 1_000,
         ..CacheSettings::default()
     };
-    Arc::new(Memory::volatile(settings, vec!["contoso".into()]))
+    let names = vec!["contoso".into()];
+    let Some(path) = kept else {
+        return (Arc::new(Memory::volatile(settings, names)), None);
+    };
+    let store = Store::open(path, &StoreSettings::default()).unwrap();
+    let (memory, writer, _) = Memory::durable(settings, names, Arc::new(store)).unwrap();
+    (Arc::new(memory), Some(writer))
+}
+
+/// Read when somebody asks for it.
+fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
+    let source = InventorySource {
+        name: "contoso".into(),
+        source: Arc::clone(mdm) as Arc<dyn Source>,
+        picture: Arc::new(SourcePicture::new(memory, "contoso").unwrap()),
+        settings: InventorySettings {
+            jitter: Duration::from_hours(24 * 30),
+            ..InventorySettings::default()
+        },
+    };
+    Inventory::start(vec![source], &Registry::new()).unwrap()
 }
 
 pub(crate) fn client(
@@ -215,6 +283,7 @@ fn clients() -> Vec<ClientSettings> {
         patient,
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
+        client("admin", bearer("admin-key"), &[Face::Admin]),
         client("ise", certificate, &[Face::Rest]),
         elsewhere,
     ]
@@ -226,7 +295,10 @@ pub(crate) struct Stand {
     pub(crate) plain: SocketAddr,
     pub(crate) authority: Authority,
     pub(crate) client: reqwest::Client,
+    gateway: Arc<Gateway>,
+    mdm: Arc<Mdm>,
     policy: Arc<Policy>,
+    _writer: Option<Writer>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinSet<()>,
 }
@@ -237,9 +309,25 @@ impl Stand {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::start(limits, None).await
+    }
+
+    /// One that has an inventory, and in this folder a store, `store`, and a
+    /// socket, `control.sock`.
+    pub(crate) async fn kept_in(folder: &Path) -> Self {
+        Self::start(Limits::default(), Some(folder)).await
+    }
+
+    async fn start(limits: Limits, folder: Option<&Path>) -> Self {
         let authority = Authority::new("authority");
         let (certificate, key) = authority.issue(&["localhost"]);
-        let settings = FaceSettings {
+        let registry = Registry::new();
+        let (policy, mdm) = (Arc::<Policy>::default(), Arc::<Mdm>::default());
+        let store = folder.map(|folder| folder.join("store"));
+        let (memory, writer) = memory(store.as_deref());
+        let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
+        let gateway = gateway(&mdm, &policy, memory, &registry);
+        let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {
                     address: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -255,12 +343,16 @@ impl Stand {
             ],
             clients: clients(),
             limits,
-            inventory: None,
+            inventory,
         };
-        let registry = Registry::new();
-        let policy = Arc::new(Policy::default());
-        let gateway = gateway(&policy, &registry);
-        let server = Server::bind(settings, gateway, &registry).await.unwrap();
+        settings
+            .listeners
+            .extend(folder.map(|folder| ListenerSettings::Local {
+                path: folder.join("control.sock"),
+            }));
+        let server = Server::bind(settings, Arc::clone(&gateway), &registry)
+            .await
+            .unwrap();
         let &[tls, plain] = server.local_addresses() else {
             panic!("two listeners have two addresses");
         };
@@ -274,7 +366,10 @@ impl Stand {
             plain,
             client: authority.client(None),
             authority,
+            gateway,
+            mdm,
             policy,
+            _writer: writer,
             stop: Some(stop),
             serving,
         }
@@ -299,6 +394,32 @@ impl Stand {
         self.request(Method::POST, path, credential)
             .header("content-type", "application/json")
             .body(json.to_owned())
+    }
+
+    /// The management system said so a while ago.
+    pub(crate) async fn learnt(&self, mac: &str, state: ComplianceState, ago: Duration) {
+        let picture = SourcePicture::new(self.gateway.memory(), "contoso").unwrap();
+        let ago = u64::try_from(ago.as_millis()).unwrap();
+        let fetched_at = Timestamp::from_millis(Timestamp::now().as_millis() - ago);
+        let change = Change {
+            upserts: vec![device(mac, vec![mac.parse().unwrap()], state)],
+            removals: Vec::new(),
+            fetched_at,
+        };
+        let state = InventoryState {
+            phase: Phase::Full,
+            epoch: 1,
+            cursor: None,
+            started_at: fetched_at,
+            completed_at: None,
+            read: 1,
+            total: None,
+        };
+        picture.apply(change, state).await.unwrap();
+    }
+
+    pub(crate) fn break_inventory(&self) {
+        self.mdm.broken.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn break_policy(&self) {
@@ -330,6 +451,6 @@ impl Stand {
 /// Tries to listen.
 pub(crate) async fn bind(settings: FaceSettings) -> Result<Server, portreeve_faces::BindError> {
     let registry = Registry::new();
-    let gateway = gateway(&Arc::default(), &registry);
+    let gateway = gateway(&Arc::default(), &Arc::default(), memory(None).0, &registry);
     Server::bind(settings, gateway, &registry).await
 }

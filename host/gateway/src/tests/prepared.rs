@@ -50,14 +50,14 @@ impl Reading {
                 }
                 fact => fact_value(fact, subject).to_string(),
             };
-            values.push_str(&format!("{fact}={value};"));
+            values.extend([fact.to_string(), "=".to_owned(), value, ";".to_owned()]);
             // What is read depends on what was read before.
-            if values.len() % 5 == 0 {
+            if values.len().is_multiple_of(5) {
                 break;
             }
         }
         let verdict = match values.len() % 3 {
-            _ if self.abstains && values.len() % 2 == 0 => Verdict::Abstain,
+            _ if self.abstains && values.len().is_multiple_of(2) => Verdict::Abstain,
             0 => Verdict::Permit,
             1 => Verdict::Restrict,
             _ => Verdict::Deny,
@@ -201,6 +201,10 @@ fn guid(number: u8) -> String {
     format!("3eeb9e62-cec9-4dd8-9dd6-0000000000{number:02x}")
 }
 
+#[expect(
+    clippy::option_option,
+    reason = "an error, an unknown device, or a device"
+)]
 #[derive(Clone, Debug)]
 enum Step {
     /// A source, or its inventory, says this; so many hours ago.
@@ -517,10 +521,11 @@ fn some_device() -> impl Strategy<Value = Made> {
 }
 
 fn some_question() -> impl Strategy<Value = Step> {
-    let name = (0..2_u8, any::<bool>()).prop_map(|(number, by_guid)| match by_guid {
-        true => guid(number),
-        false => mac(number),
-    });
+    let name = (0..2_u8, any::<bool>()).prop_map(
+        |(number, by_guid)| {
+            if by_guid { guid(number) } else { mac(number) }
+        },
+    );
     let names = prop_oneof![
         5 => name.clone().prop_map(|name| vec![name]),
         1 => prop::collection::vec(name, 2..4),

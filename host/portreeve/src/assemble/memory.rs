@@ -43,7 +43,8 @@ pub(crate) fn store(config: &Config) -> Result<Option<Arc<Store>>, Problems> {
     Ok(Some(Arc::new(store)))
 }
 
-fn private_folder(path: &Path) -> Result<(), Problems> {
+/// Makes the folder of the store if it is not there, for nobody else to read.
+pub(crate) fn private_folder(path: &Path) -> Result<(), Problems> {
     if path.is_dir() {
         return Ok(());
     }

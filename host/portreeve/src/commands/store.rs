@@ -12,7 +12,7 @@ use serde_json::json;
 use super::control::Control;
 use crate::cli::{StoreArguments, StoreCommand};
 use crate::config::{Config, Problem, Problems};
-use crate::output;
+use crate::{assemble, output};
 
 /// A copy of a large store takes a while.
 const BACKUP_TIMEOUT: Duration = Duration::from_hours(1);
@@ -36,7 +36,9 @@ pub(super) fn run(
         StoreCommand::Backup { file, .. } => {
             super::block_on(back_up(config, &path, file, arguments.json))?
         }
-        StoreCommand::Restore { file, .. } => restore(file, &path, arguments.json),
+        StoreCommand::Restore { file, .. } => {
+            restore(file, &store.directory.0, &path, arguments.json)
+        }
         StoreCommand::Compact { .. } => compact(&path, arguments.json),
     }
 }
@@ -105,7 +107,14 @@ async fn back_up(
     Ok(ExitCode::SUCCESS)
 }
 
-fn restore(file: &Path, path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+fn restore(file: &Path, directory: &Path, path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
+    if !file.is_file() {
+        let problem = Problem::nowhere(format!("there is no copy at `{}`", file.display()));
+        let hint = "`portreeve store backup FILE` makes one";
+        return Err(Problems::from(problem.hint(hint)).into());
+    }
+    // On a new machine there is nothing yet.
+    assemble::private_folder(directory)?;
     let restored = portreeve_store::restore(file, path, &mut Checker::default().check());
     let (report, before) = restored.map_err(|error| explain(&error))?;
     let devices: u64 = report.devices.iter().map(|(_, count)| count).sum();

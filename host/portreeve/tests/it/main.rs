@@ -15,3 +15,5 @@ mod plugin;
 mod serve;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod store;
