@@ -53,6 +53,12 @@ fn allocations(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.get() - before
 }
 
+/// Parses what is known to be right.
+fn named(texts: &[&str]) -> Vec<Identifier> {
+    let named = texts.iter().flat_map(|text| text.parse());
+    named.collect()
+}
+
 const MAC: &str = "00:50:56:a4:89:5a";
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
 const FORM: Form = Form::new(0);
@@ -69,7 +75,7 @@ impl Source for Mdm {
     ) -> BoxFuture<'a, Result<Lookup, SourceError>> {
         let device = Device {
             key: "key".to_owned(),
-            ids: [GUID, MAC].map(|text| text.parse().unwrap()).into(),
+            ids: named(&[GUID, MAC]),
             ..Device::default()
         };
         std::future::ready(Ok(Lookup::Found(Box::new(device)))).boxed()
@@ -115,7 +121,7 @@ impl Evaluator for Policy {
     }
 }
 
-fn gateway() -> Arc<Gateway> {
+fn settings() -> GatewaySettings {
     let names = vec!["one".into(), "other".into()];
     let sources = ["one", "other"].map(|name| SourceSettings {
         name: name.into(),
@@ -134,7 +140,7 @@ fn gateway() -> Arc<Gateway> {
         evaluator: Arc::new(Policy),
         on_error: OnError::Deny,
     };
-    let settings = GatewaySettings {
+    GatewaySettings {
         sources: sources.into(),
         chain: vec![policy],
         lists: Lists::default(),
@@ -144,20 +150,15 @@ fn gateway() -> Arc<Gateway> {
         verdict_ttl: Duration::from_hours(1),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
-    };
-    Gateway::new(settings, &Registry::new()).unwrap()
+    }
 }
 
 #[tokio::test]
 async fn a_hit_allocates_nothing() {
-    let gateway = gateway();
+    let gateway = Gateway::new(settings(), &Registry::new()).unwrap();
     for identifiers in [&[MAC][..], &[GUID], &[GUID, MAC]] {
-        let identifiers = identifiers.iter().map(|text| text.parse().unwrap());
-        let question = Question::new(
-            identifiers.collect(),
-            Arc::default(),
-            Duration::from_secs(5),
-        );
+        let patience = Duration::from_secs(5);
+        let question = Question::new(named(identifiers), Arc::default(), patience);
         gateway.answer(&question).await;
         let answered = gateway.answer_from_memory(&question).unwrap();
         assert!(answered.can_be_kept());
