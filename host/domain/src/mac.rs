@@ -46,16 +46,10 @@ impl MacAddress {
     pub fn parse(text: &[u8]) -> Result<Self, MacError> {
         // In the usual forms every digit has its place, and nothing has to be
         // counted. What fits none of them is read again to say what is wrong.
-        let well_formed = match text {
-            [a, b, s1, c, d, s2, e, f, s3, g, h, s4, i, j, s5, k, l]
-                if is_separator(*s1) && [s2, s3, s4, s5].iter().all(|other| *other == s1) =>
-            {
-                of_digits([a, b, c, d, e, f, g, h, i, j, k, l])
-            }
-            [a, b, c, d, s1, e, f, g, h, s2, i, j, k, l] if is_separator(*s1) && s1 == s2 => {
-                of_digits([a, b, c, d, e, f, g, h, i, j, k, l])
-            }
-            [a, b, c, d, e, f, g, h, i, j, k, l] => of_digits([a, b, c, d, e, f, g, h, i, j, k, l]),
+        let well_formed = match text.len() {
+            17 => in_form(text, &PAIRS, &[2, 5, 8, 11, 14]),
+            14 => in_form(text, &QUADS, &[4, 9]),
+            12 => in_form(text, &PLAIN, &[]),
             _ => None,
         };
         well_formed.map_or_else(|| Self::parse_slowly(text), Ok)
@@ -100,7 +94,18 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b':' | b'-' | b'.')
 }
 
+/// Where the digits stand in `aa:bb:cc:dd:ee:ff`.
+const PAIRS: [usize; 12] = [0, 1, 3, 4, 6, 7, 9, 10, 12, 13, 15, 16];
+/// Where they stand in `aabb.ccdd.eeff`.
+const QUADS: [usize; 12] = [0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13];
+/// Where they stand in `aabbccddeeff`.
+const PLAIN: [usize; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+
 /// The value of each character as a digit, [`NO_DIGIT`] for all others.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a byte is always a place in a table of 256; this runs when it is compiled"
+)]
 const DIGITS: [u8; 256] = {
     let mut digits = [NO_DIGIT; 256];
     let mut value = 0;
@@ -120,13 +125,17 @@ const NO_DIGIT: u8 = 0xf0;
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "a byte is always a place in a table of 256, and the places are constants"
+    reason = "the places lie within the length that chose them, and the tables are constants"
 )]
-fn of_digits(digits: [&u8; 12]) -> Option<MacAddress> {
-    let values = digits.map(|digit| DIGITS[usize::from(*digit)]);
+fn in_form(text: &[u8], places: &[usize; 12], separators: &[usize]) -> Option<MacAddress> {
+    let values = places.map(|place| DIGITS[usize::from(text[place])]);
     let together = values.iter().fold(0, |all, value| all | value);
     let octet = |place: usize| values[place] << 4 | values[place + 1];
-    (together < 0x10)
+    let first = separators.first().map(|place| text[*place]);
+    let separated = first.is_none_or(|first| {
+        is_separator(first) && separators.iter().all(|place| text[*place] == first)
+    });
+    (together < 0x10 && separated)
         .then(|| MacAddress([octet(0), octet(2), octet(4), octet(6), octet(8), octet(10)]))
 }
 

@@ -124,6 +124,10 @@ pub(crate) async fn back_up(
 }
 
 fn not_copied(error: &OfflineError) -> Problem {
+    if let OfflineError::Exists(path) = error {
+        let path = path.display();
+        return Problem::malformed(format!("`path`: there is `{path}` already"));
+    }
     Problem::new(ProblemKind::Internal, format!("no backup: {error}"))
 }
 

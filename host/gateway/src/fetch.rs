@@ -43,6 +43,14 @@ pub(crate) struct Fetcher {
     metrics: Metrics,
 }
 
+/// Whether a device that was found has one of the identifiers asked for.
+fn answers(found: &Lookup, identifiers: &[Identifier]) -> bool {
+    match found {
+        Lookup::Found(device) => identifiers.iter().any(|id| device.ids.contains(id)),
+        Lookup::Unknown | Lookup::Ambiguous => false,
+    }
+}
+
 impl Fetcher {
     pub(crate) fn new(
         index: usize,
@@ -156,9 +164,18 @@ impl Fetcher {
     /// One call to the source, its result put into memory.
     async fn fetch(&self, identifiers: &[Identifier]) -> Sighting {
         let started = Instant::now();
-        let result = self
-            .call(identifiers, started + self.settings.timeout)
-            .await;
+        let deadline = started + self.settings.timeout;
+        let result = match self.named_better(identifiers) {
+            Some(better) => match self.call(&better, deadline).await {
+                // The address has gone over to another device, or the source
+                // does not say whose it is.
+                Ok(found) if !answers(&found, identifiers) => {
+                    self.call(identifiers, deadline).await
+                }
+                result => result,
+            },
+            None => self.call(identifiers, deadline).await,
+        };
         let now = Timestamp::now();
         let (word, sighting) = match result {
             Ok(Lookup::Found(device)) => {
@@ -188,6 +205,24 @@ impl Fetcher {
             .with_label_values(&[&*self.settings.name, word])
             .observe(started.elapsed().as_secs_f64());
         sighting
+    }
+
+    /// The same endpoint by its GUID too, if memory knows that: asked for a
+    /// mere address, some sources say less, or cannot say which device it is.
+    fn named_better(&self, identifiers: &[Identifier]) -> Option<Vec<Identifier>> {
+        let is_guid = |id: &Identifier| matches!(id, Identifier::Guid(_));
+        if identifiers.iter().any(is_guid) {
+            return None;
+        }
+        let Remembered::Found(record) = self.memory.devices().find(self.id, identifiers) else {
+            return None;
+        };
+        let guid = record.identifiers().find(is_guid)?;
+        Some(
+            std::iter::once(guid)
+                .chain(identifiers.iter().cloned())
+                .collect(),
+        )
     }
 
     async fn call(

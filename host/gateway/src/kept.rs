@@ -48,16 +48,13 @@ impl StoreFigures {
                 "portreeve_store_failing",
                 "1 while the disk takes nothing; answers go on from memory.",
             )?,
-            queued: IntGauge::new(
-                "portreeve_store_queued_changes",
-                "Changes that wait to be written.",
-            )?,
+            queued: IntGauge::new("portreeve_store_queued", "Changes that wait to be written.")?,
             bytes: IntGauge::new("portreeve_store_bytes", "Bytes of the store's file.")?,
             last_commit: Gauge::new(
                 "portreeve_store_last_commit_seconds",
                 "How long the last transaction took.",
             )?,
-            written: IntCounter::new("portreeve_store_changes_total", "Changes written.")?,
+            written: IntCounter::new("portreeve_store_written_total", "Changes written.")?,
             dropped: IntCounter::new(
                 "portreeve_store_dropped_total",
                 "Devices that found the queue full and are in memory only.",

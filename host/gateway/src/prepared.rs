@@ -28,6 +28,10 @@ pub struct Form(usize);
 
 impl Form {
     /// A form by its number, 0 to 3.
+    ///
+    /// # Panics
+    ///
+    /// With any other number, when it is compiled.
     pub const fn new(number: usize) -> Self {
         assert!(number < FORMS, "there are four forms");
         Self(number)
@@ -88,6 +92,10 @@ impl Sighted {
 
 /// Which facts beside the device's own a decision rests on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a set of facts, each read or not"
+)]
 pub(crate) struct Basis {
     connection: bool,
     identifiers: bool,

@@ -30,6 +30,8 @@ const OTHER_GUID: &str = "00000000-cec9-4dd8-9dd6-74903695a62b";
 struct Scripted {
     replies: Mutex<VecDeque<Result<Lookup, SourceError>>>,
     calls: AtomicUsize,
+    /// What the last call named.
+    named: Mutex<Vec<Identifier>>,
     /// When set, each call waits for one notification.
     gate: Option<Arc<Notify>>,
 }
@@ -39,6 +41,7 @@ impl Scripted {
         Arc::new(Self {
             replies: Mutex::new(replies.into_iter().collect()),
             calls: AtomicUsize::new(0),
+            named: Mutex::default(),
             gate: None,
         })
     }
@@ -51,11 +54,12 @@ impl Scripted {
 impl Source for Scripted {
     fn find<'a>(
         &'a self,
-        _: &'a [Identifier],
+        identifiers: &'a [Identifier],
         _: Instant,
     ) -> BoxFuture<'a, Result<Lookup, SourceError>> {
         async {
             self.calls.fetch_add(1, Ordering::SeqCst);
+            *self.named.lock() = identifiers.to_vec();
             if let Some(gate) = &self.gate {
                 gate.notified().await;
             }
@@ -475,4 +479,34 @@ async fn a_thousand_askers_make_one_call() {
             .all(|verdict| *verdict == "permit")
     );
     assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_mere_address_is_asked_for_with_the_guid_that_is_known_of_it() {
+    const EXPIRED: FreshnessRules = FreshnessRules {
+        ttl: Duration::ZERO,
+        max_stale_compliant: Duration::ZERO,
+        max_stale_other: Duration::ZERO,
+        negative_ttl: Duration::ZERO,
+    };
+    let known = device(ComplianceState::Compliant, &[GUID, MAC]);
+    let moved = device(ComplianceState::NonCompliant, &[OTHER_GUID, MAC]);
+    let left = device(ComplianceState::Compliant, &[GUID]);
+    let found = |device: &Device| Ok(Lookup::Found(Box::new(device.clone())));
+    // First nothing is known, then the GUID is; at last the address belongs to
+    // another device, which only shows when it is asked for alone.
+    let source = Scripted::saying([found(&known), found(&known), found(&left), found(&moved)]);
+    let policy = ByCompliance::default();
+    let gateway = stand(&[&source], EXPIRED, policy, OnError::Deny).gateway;
+    for (named, calls, expected) in [
+        (&[MAC][..], 1, "permit"),
+        (&[GUID, MAC], 2, "permit"),
+        (&[MAC], 4, "deny"),
+    ] {
+        let answer = gateway.answer(&question(&[MAC])).await;
+        assert_eq!(verdict(&answer), expected);
+        let named: Vec<Identifier> = named.iter().map(|text| text.parse().unwrap()).collect();
+        assert_eq!(*source.named.lock(), named);
+        assert_eq!(source.calls(), calls);
+    }
 }

@@ -3,6 +3,7 @@
     unsafe_code,
     reason = "counting allocations takes an allocator of our own, which only passes on"
 )]
+#![expect(clippy::unwrap_used, reason = "functions of a test fail loudly")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -52,12 +53,6 @@ fn allocations(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.get() - before
 }
 
-/// Parses what is known to be right.
-fn named(texts: &[&str]) -> Vec<Identifier> {
-    let named = texts.iter().flat_map(|text| text.parse());
-    named.collect()
-}
-
 const MAC: &str = "00:50:56:a4:89:5a";
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
 const FORM: Form = Form::new(0);
@@ -74,7 +69,7 @@ impl Source for Mdm {
     ) -> BoxFuture<'a, Result<Lookup, SourceError>> {
         let device = Device {
             key: "key".to_owned(),
-            ids: named(&[GUID, MAC]),
+            ids: [GUID, MAC].map(|text| text.parse().unwrap()).into(),
             ..Device::default()
         };
         std::future::ready(Ok(Lookup::Found(Box::new(device)))).boxed()
@@ -120,7 +115,7 @@ impl Evaluator for Policy {
     }
 }
 
-fn settings() -> GatewaySettings {
+fn gateway() -> Arc<Gateway> {
     let names = vec!["one".into(), "other".into()];
     let sources = ["one", "other"].map(|name| SourceSettings {
         name: name.into(),
@@ -139,7 +134,7 @@ fn settings() -> GatewaySettings {
         evaluator: Arc::new(Policy),
         on_error: OnError::Deny,
     };
-    GatewaySettings {
+    let settings = GatewaySettings {
         sources: sources.into(),
         chain: vec![policy],
         lists: Lists::default(),
@@ -149,15 +144,20 @@ fn settings() -> GatewaySettings {
         verdict_ttl: Duration::from_hours(1),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
-    }
+    };
+    Gateway::new(settings, &Registry::new()).unwrap()
 }
 
 #[tokio::test]
 async fn a_hit_allocates_nothing() {
-    let gateway = Gateway::new(settings(), &Registry::new()).unwrap();
+    let gateway = gateway();
     for identifiers in [&[MAC][..], &[GUID], &[GUID, MAC]] {
-        let patience = Duration::from_secs(5);
-        let question = Question::new(named(identifiers), Arc::default(), patience);
+        let identifiers = identifiers.iter().map(|text| text.parse().unwrap());
+        let question = Question::new(
+            identifiers.collect(),
+            Arc::default(),
+            Duration::from_secs(5),
+        );
         gateway.answer(&question).await;
         let answered = gateway.answer_from_memory(&question).unwrap();
         assert!(answered.can_be_kept());

@@ -363,7 +363,7 @@ Reads the log under `directory` of `[store]`; what is in it `[decisions]` says.
 Examples:
   portreeve decisions --since 1h --verdict deny
   portreeve decisions --identifier 00:50:56:a4:89:5a --limit 0
-  portreeve decisions --follow --json | jq -c '[.time, .client, .verdict]'
+  portreeve decisions --follow --json | jq -c '[.at, .client, .verdict]'
 
 Exit codes: 0 shown, 1 failed, 2 wrong usage";
 

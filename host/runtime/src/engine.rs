@@ -158,6 +158,10 @@ impl Drop for Ticker {
     }
 }
 
+/// How much less urgent plugins are than questions, in the system's steps
+/// (`nice`, of which there are 19).
+const LESS_URGENT: i32 = 5;
+
 /// Threads of their own for plugins, so that a guest that computes without end
 /// never holds up a thread that serves clients.
 ///
@@ -176,6 +180,11 @@ impl Workers {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("plugin")
+            .on_thread_start(|| {
+                // Who is answered from memory goes before who has to wait anyway.
+                // A system that refuses leaves both equal.
+                let _ = rustix::process::setpriority_process(None, LESS_URGENT);
+            })
             .event_interval(1)
             .enable_all()
             .build()

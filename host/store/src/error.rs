@@ -9,7 +9,7 @@ pub enum OpenError {
     /// Another process, or another handle of this one, has it open.
     #[error(
         "the store `{}` is in use\n\
-         hint: another Portreeve runs on this `data_dir`; stop it, or give this one its own", .path.display()
+         hint: another Portreeve runs with this `directory` of `[store]`; stop it, or give this one its own", .path.display()
     )]
     InUse {
         /// The file.

@@ -1,6 +1,6 @@
 //! The gateway's durable memory.
 //!
-//! [`Store`] keeps what must outlive the process in one file under `data_dir`:
+//! [`Store`] keeps what must outlive the process in one file under its directory:
 //! device records as opaque bytes, the words those bytes refer to, how far each
 //! inventory read has come, and small documents (the state of plugins).
 //! [`Writer`] batches changes and makes them durable on a thread of its own, so
@@ -55,5 +55,13 @@ pub use store::{Store, StoreSettings};
 pub use word::Dictionary;
 pub use writer::{Figures, Status, Writer, WriterHandle, WriterSettings};
 
-/// The name of the store's file under `data_dir`.
+/// Makes this thread less urgent than those that answer questions: it has work
+/// that nobody waits for. A system that refuses leaves it as it is.
+pub fn give_way() {
+    /// In the system's steps (`nice`, of which there are 19).
+    const STEPS: i32 = 10;
+    let _ = rustix::process::setpriority_process(None, STEPS);
+}
+
+/// The name of the store's file under its directory.
 pub const FILE_NAME: &str = "portreeve.redb";

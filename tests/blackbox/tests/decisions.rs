@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 use portreeve_harness::{ADMIN_KEY, Output, RADIUS_PASSWORD, REST_KEY, Stand, member};
-use portreeve_tenant::device::Compliance::{Compliant, NonCompliant};
+use portreeve_tenant::device::Compliance;
 use portreeve_tenant::device::generated_guid;
 use portreeve_tenant::well_known::{COMPLIANT, NON_COMPLIANT, UNKNOWN};
 use portreeve_tenant::{Fault, Step};
@@ -174,7 +174,12 @@ async fn a_change_is_kept_when_it_comes_and_when_it_goes() -> anyhow::Result<()>
         .await?;
     let guid = generated_guid(3);
     let sync = ["connector", "sync", "contoso", "--full"];
-    for compliance in [Compliant, NonCompliant, Compliant, Compliant] {
+    for compliance in [
+        Compliance::Compliant,
+        Compliance::NonCompliant,
+        Compliance::Compliant,
+        Compliance::Compliant,
+    ] {
         let change = |device: &mut portreeve_tenant::Device| device.compliance = compliance;
         assert!(stand.tenant.change_device(guid, change));
         let output = stand.program(&sync).await?;

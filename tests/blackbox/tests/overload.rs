@@ -25,7 +25,7 @@ async fn a_miss_without_a_place_is_refused_and_hits_go_on() -> anyhow::Result<()
         stand.client.ask(COMPLIANT.guid).await?.short(),
         (200, "permit")
     );
-    assert_eq!(shed().await?, 0);
+    assert!(shed().await?.abs() < 0.5);
 
     let http = reqwest::Client::builder()
         .tls_certs_only([reqwest::Certificate::from_pem(
@@ -74,7 +74,7 @@ async fn a_miss_without_a_place_is_refused_and_hits_go_on() -> anyhow::Result<()
             ensure!(told.short() == (200, "permit"), "{told:?}");
             ensure!(told.origin == "cached", "{told:?}");
         }
-        ensure!(shed().await? == 4, "{}", shed().await?);
+        ensure!((shed().await? - 4.0).abs() < 0.5, "{}", shed().await?);
         stand.tenant.clear_faults();
         anyhow::Ok(())
     };

@@ -36,8 +36,8 @@ fn refused(output: &Output, expected: &str) -> anyhow::Result<()> {
 /// Waits until everything that was learnt is durable.
 async fn written(operator: &Client) -> anyhow::Result<()> {
     until("an empty queue of the store", async || {
-        let queued = operator.metric("portreeve_store_queued_changes").await?;
-        Ok((queued.context("the metric")? == 0).then_some(()))
+        let queued = operator.metric("portreeve_store_queued").await?;
+        Ok((queued.context("the metric")? == 0.0).then_some(()))
     })
     .await
 }
@@ -252,10 +252,10 @@ async fn a_full_disk_stops_no_answer_and_mends_by_itself() -> anyhow::Result<()>
     let mut sync = stand.follow(&SYNC)?;
     until("a failing store", async || {
         let failing = metric("portreeve_store_failing").await?;
-        Ok((failing == 1).then_some(()))
+        Ok((failing > 0.5).then_some(()))
     })
     .await?;
-    ensure!(metric("portreeve_store_failures_total").await? > 0);
+    ensure!(metric("portreeve_store_failures_total").await? > 0.0);
     let ready = stand.client.get("/readyz").await?;
     assert_eq!(ready.status.as_u16(), 200, "{ready:?}");
     let kept = ready.field("kept").get(0).context("the store")?;
@@ -275,7 +275,7 @@ async fn a_full_disk_stops_no_answer_and_mends_by_itself() -> anyhow::Result<()>
     stand.gateway.lift_file_limit().await?;
     until("a store that takes it again", async || {
         let failing = metric("portreeve_store_failing").await?;
-        Ok((failing == 0).then_some(()))
+        Ok((failing < 0.5).then_some(()))
     })
     .await?;
     // The read under way ends by itself.

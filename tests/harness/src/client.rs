@@ -78,9 +78,9 @@ impl Client {
         })
     }
 
-    /// The value of one metric that is a whole number, by its name and labels as
-    /// they are printed. `None` when there is none.
-    pub async fn metric(&self, name: &str) -> anyhow::Result<Option<u64>> {
+    /// The value of one metric, by its name and labels as they are printed.
+    /// `None` when there is none.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<Option<f64>> {
         let reply = self.get("/metrics").await?;
         let text = reply.body.as_str().context("metrics are text")?;
         let line = text

@@ -47,6 +47,7 @@ pub struct StandBuilder {
     server: String,
     inventory: Option<String>,
     store: bool,
+    cloud: Option<tokio::runtime::Handle>,
     credential: Credential,
     scale_unit: bool,
 }
@@ -64,6 +65,7 @@ impl Default for StandBuilder {
             server: String::new(),
             inventory: None,
             store: false,
+            cloud: None,
             credential: Credential::default(),
             scale_unit: false,
         }
@@ -129,6 +131,13 @@ impl StandBuilder {
         self
     }
 
+    /// Runs the tenant on other threads than the caller's.
+    #[must_use]
+    pub fn cloud(mut self, threads: tokio::runtime::Handle) -> Self {
+        self.cloud = Some(threads);
+        self
+    }
+
     /// Keeps what is known in the folder [`Stand::data`].
     #[must_use]
     pub fn store(mut self) -> Self {
@@ -160,7 +169,11 @@ impl StandBuilder {
         if self.scale_unit {
             tenant = tenant.scale_unit(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         }
-        let tenant = tenant.start().await.context("the simulated tenant")?;
+        let tenant = match &self.cloud {
+            Some(threads) => threads.spawn(tenant.start()).await?,
+            None => tenant.start().await,
+        };
+        let tenant = tenant.context("the simulated tenant")?;
         let authority = Authority::generate("Portreeve demo, throw-away authority")?;
         authority.server(directory.path(), "server")?;
         std::fs::write(directory.path().join("ca.pem"), authority.pem())?;

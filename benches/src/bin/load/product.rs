@@ -37,7 +37,7 @@ pub(crate) fn with_devices(devices: u32) -> StandBuilder {
 pub(crate) fn sync(stand: &Stand) -> anyhow::Result<Command> {
     let mut command = Command::new(program("portreeve")?);
     command
-        .args(["connector", "sync", "contoso", "--config"])
+        .args(["connector", "sync", "contoso", "--full", "--config"])
         .arg(stand.config())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

@@ -1,12 +1,13 @@
 //! The gateway under load, with one device in memory that everybody asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, ensure};
 use portreeve_harness::{REST_KEY, Stand, StandBuilder};
 use portreeve_tenant::device::generated_mac;
 use portreeve_tenant::well_known::COMPLIANT;
 use rustls::ClientConfig;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::generator::{Target, Version, client_config};
 use crate::servers::{Constant, Origins};
@@ -27,6 +28,23 @@ impl Transport {
     }
 }
 
+/// Threads for the simulated tenant. It stands for a cloud that has machines of
+/// its own, so it takes only what the gateway and the clients leave.
+fn cloud() -> anyhow::Result<Handle> {
+    static CLOUD: OnceLock<Runtime> = OnceLock::new();
+    if let Some(threads) = CLOUD.get() {
+        return Ok(threads.handle().clone());
+    }
+    let threads = Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("cloud")
+        .on_thread_start(|| {
+            let _ = rustix::process::setpriority_process(None, 19);
+        })
+        .build()?;
+    Ok(CLOUD.get_or_init(|| threads).handle().clone())
+}
+
 /// A running gateway that has answered for one device.
 pub(crate) struct Subject {
     pub(crate) stand: Stand,
@@ -40,7 +58,7 @@ pub(crate) struct Subject {
 impl Subject {
     /// Starts it. Records stay fresh for the whole run: this is about hits.
     pub(crate) async fn start(builder: StandBuilder) -> anyhow::Result<Self> {
-        let stand = builder.ttl("1h").start().await?;
+        let stand = builder.ttl("1h").cloud(cloud()?).start().await?;
         let plain = stand.gateway.origins.get(1).context("the plain listener")?;
         let origins = Origins {
             tls: stand.gateway.origin().to_owned(),

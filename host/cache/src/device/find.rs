@@ -3,8 +3,10 @@
 use portreeve_domain::{Identifier, MacAddress, Timestamp};
 
 use super::address::mac_tag;
+use super::record::identity;
 use super::{DeviceCache, Record, SourceId};
-use crate::packed::{EncodedId, PackedId};
+use crate::index::Digest;
+use crate::packed::{self, EncodedId, PackedId};
 
 /// What is remembered of an endpoint at one source. How old it may be is for
 /// [`FreshnessRules`](crate::FreshnessRules) to say.
@@ -107,6 +109,15 @@ impl<P> DeviceCache<P> {
         let digest = self.digests.name(source, id);
         self.names.find(digest, |number| {
             self.at(number).filter(|record| record.has_name(source, id))
+        })
+    }
+
+    /// The record of the device that `source` calls `key`.
+    pub fn get(&self, source: SourceId, key: &str) -> Option<Record<P>> {
+        let key = packed::encode_key(key);
+        self.names.find(Digest(identity(source, &key)), |number| {
+            self.at(number)
+                .filter(|record| record.has_key(source, &key))
         })
     }
 

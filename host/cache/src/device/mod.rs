@@ -8,13 +8,14 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod write;
 
 use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use portreeve_domain::{Device, Identifier, Timestamp};
+use portreeve_domain::Device;
 
 pub use self::attach::Weighed;
 pub use self::find::Remembered;
@@ -23,12 +24,12 @@ pub use self::sweep::Records;
 
 use self::address::{Digests, mac_tag};
 use self::attach::Attachments;
-use self::record::{Stored, identity};
+use self::record::Stored;
 use self::unknown::{UnknownName, Unknowns};
 use crate::CacheSettings;
 use crate::counter::Counter;
-use crate::index::{Digest, Index, IndexWriter, LARGEST_NUMBER, Numbers, NumbersWriter, Positions};
-use crate::packed::{self, EncodedId, Names, PackedError, PackedId, Words};
+use crate::index::{Index, IndexWriter, Numbers, NumbersWriter, Positions};
+use crate::packed::{self, PackedId, Words};
 use crate::ring::Ring;
 use crate::seats::Seats;
 
@@ -62,7 +63,7 @@ pub struct DeviceCache<P = ()> {
 
 #[derive(Debug)]
 struct Writer<P> {
-    macs: IndexWriter,
+    macs: IndexWriter<Stored<P>>,
     names: NumbersWriter,
     ring: Ring<Stored<P>>,
     attachments: Attachments,
@@ -182,13 +183,6 @@ impl<P> DeviceCache<P> {
         Record::found(self.seats.get(usize::try_from(number).ok()?))
     }
 
-    fn by_key(&self, source: SourceId, key: &[u8]) -> Option<Record<P>> {
-        let digest = Digest(identity(source, key));
-        self.names.find(digest, |number| {
-            self.at(number).filter(|record| record.has_key(source, key))
-        })
-    }
-
     fn unknown_name(&self, source: SourceId, id: PackedId<'_>) -> UnknownName {
         if let Some(tag) = id.mac().and_then(|mac| mac_tag(source, mac)) {
             return UnknownName {
@@ -208,226 +202,5 @@ impl<P> DeviceCache<P> {
         self.taken.store(writer.ring.taken(), Ordering::Relaxed);
         self.attached_bytes
             .store(writer.attachments.bytes, Ordering::Relaxed);
-    }
-}
-
-impl<P: Weighed> DeviceCache<P> {
-    /// Remembers what `source` said about a device.
-    ///
-    /// A record with the same content is kept with its generation and what is
-    /// attached to it, and is as young as `fetched_at` from now on. One that is
-    /// larger than the whole cache may be is given back, but not kept.
-    pub fn insert(&self, source: SourceId, device: &Device, fetched_at: Timestamp) -> Record<P> {
-        let packed = packed::pack(device, &self.words);
-        let same = |record: &Record<P>| {
-            // What became a word since makes the bytes differ.
-            record.packed() == packed
-                || packed::unpack(record.packed(), &self.words).as_ref() == Ok(device)
-        };
-        self.remember(source, &packed, fetched_at, same)
-    }
-
-    /// The same for a packed device, as the store keeps it. Nothing is decoded
-    /// and everything is checked.
-    pub fn insert_packed(
-        &self,
-        source: SourceId,
-        packed: &[u8],
-        fetched_at: Timestamp,
-    ) -> Result<Record<P>, PackedError> {
-        packed::check(packed, &self.words)?;
-        let same = |record: &Record<P>| record.packed() == packed;
-        Ok(self.remember(source, packed, fetched_at, same))
-    }
-
-    fn remember(
-        &self,
-        source: SourceId,
-        packed: &[u8],
-        fetched_at: Timestamp,
-        same: impl FnOnce(&Record<P>) -> bool,
-    ) -> Record<P> {
-        let names = Names::of(packed);
-        let state = packed::compliance_state(packed);
-        let weight = record::weight(packed.len(), names);
-        let mut writer = self.writer.lock();
-        let old = self.by_key(source, names.key());
-        let new = |number| Record::new(source, state, number, fetched_at, packed);
-        if weight > self.settings.max_bytes || self.settings.max_devices == 0 {
-            // It would drive everything else out first.
-            if let Some(old) = &old {
-                self.take_out(&mut writer, old);
-                self.publish_size(&writer);
-            }
-            return new(u32::MAX);
-        }
-        let old = match old {
-            Some(old) if same(&old) => {
-                old.refresh(fetched_at);
-                self.claim(&mut writer, &old);
-                return old;
-            }
-            old => old,
-        };
-        let number = match &old {
-            Some(old) => old.header().number,
-            None => match writer.reserve() {
-                Some(number) => number,
-                None => return new(u32::MAX),
-            },
-        };
-        let record = new(number);
-        if let Some(previous) = writer.ring.seat(record.share()) {
-            writer.detach_from(&previous.header.header);
-        } else {
-            let digest = Digest(identity(source, names.key()));
-            let has_key = |number| {
-                let record = self.at(number);
-                record.is_some_and(|record| record.has_key(source, names.key()))
-            };
-            self.names.put(&mut writer.names, digest, number, has_key);
-        }
-        self.claim(&mut writer, &record);
-        if let Some(old) = &old {
-            let lost = |id: &PackedId<'_>| !names.carries(*id);
-            self.disclaim(&mut writer, old, lost);
-        }
-        self.keep_bounds(&mut writer, number);
-        record
-    }
-
-    /// Gives a record all its names.
-    fn claim(&self, writer: &mut Writer<P>, record: &Record<P>) {
-        let (source, number) = (record.source(), record.header().number);
-        for id in record.ids() {
-            if let Some(mac) = id.mac() {
-                let Some(tag) = mac_tag(source, mac) else {
-                    continue;
-                };
-                let address = self.macs.address(tag);
-                let found = self.macs.peek(address);
-                // Writing what is there already would only cost.
-                if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
-                    self.macs.put(&mut writer.macs, address, record.share());
-                }
-            } else {
-                let digest = self.digests.name(source, id);
-                let has_name = |number| {
-                    let record = self.at(number);
-                    record.is_some_and(|record| record.has_name(source, id))
-                };
-                self.names.put(&mut writer.names, digest, number, has_name);
-            }
-            // Nobody is unknown any more who has one of them.
-            if self.unknown.len() > 0 {
-                self.unknown.remove(self.unknown_name(source, id));
-            }
-        }
-    }
-
-    /// Takes some of its names from a record, unless others have them by now.
-    fn disclaim(
-        &self,
-        writer: &mut Writer<P>,
-        record: &Record<P>,
-        lost: impl Fn(&PackedId<'_>) -> bool,
-    ) {
-        let (source, number) = (record.source(), record.header().number);
-        for id in record.ids().filter(lost) {
-            if let Some(mac) = id.mac() {
-                if let Some(tag) = mac_tag(source, mac) {
-                    let address = self.macs.address(tag);
-                    self.macs.remove(&mut writer.macs, address, record.stored());
-                }
-            } else {
-                let digest = self.digests.name(source, id);
-                self.names.remove(&mut writer.names, digest, number);
-            }
-        }
-    }
-
-    /// The record of the device that `source` calls `key`.
-    pub fn get(&self, source: SourceId, key: &str) -> Option<Record<P>> {
-        self.by_key(source, &packed::encode_key(key))
-    }
-
-    /// Remembers that `source`, asked for all of `asked` at once, knows no such
-    /// device. Records that an earlier answer had for any of them are removed
-    /// and given back.
-    pub fn insert_unknown(
-        &self,
-        source: SourceId,
-        asked: &[Identifier],
-        fetched_at: Timestamp,
-    ) -> Vec<Record<P>> {
-        let mut gone = Vec::new();
-        let mut writer = self.writer.lock();
-        for identifier in asked {
-            let id = EncodedId::new(identifier);
-            let id = id.as_packed();
-            if let Some(record) = self.with_name(source, id) {
-                self.take_out(&mut writer, &record);
-                gone.push(record.detach());
-            }
-            self.unknown.put(self.unknown_name(source, id), fetched_at);
-        }
-        self.publish_size(&writer);
-        gone
-    }
-
-    /// Forgets the device that `source` calls `key`, as when it was deleted
-    /// there. Whether there was one.
-    pub fn remove(&self, source: SourceId, key: &str) -> bool {
-        let key = packed::encode_key(key);
-        let mut writer = self.writer.lock();
-        let record = self.by_key(source, &key);
-        if let Some(record) = &record {
-            self.take_out(&mut writer, record);
-            self.publish_size(&writer);
-        }
-        record.is_some()
-    }
-
-    fn take_out(&self, writer: &mut Writer<P>, record: &Record<P>) {
-        let digest = Digest(record.identity());
-        let number = record.header().number;
-        self.names.remove(&mut writer.names, digest, number);
-        self.disclaim(writer, record, |_| true);
-        writer.detach_from(record.header());
-        writer.ring.unseat(record.stored());
-    }
-
-    /// Whether the record was found by any of its names since this was asked
-    /// last.
-    fn take_use(&self, stored: &Stored<P>) -> bool {
-        let header = &stored.header.header;
-        let macs = Names::of(&stored.slice).ids().filter_map(PackedId::mac);
-        let tags = macs.filter_map(|mac| mac_tag(header.source, mac));
-        let used = tags.filter(|tag| self.macs.take_use(self.macs.address(*tag)));
-        // All of them are asked.
-        (used.count() > 0) | header.take_use()
-    }
-
-    fn keep_bounds(&self, writer: &mut Writer<P>, kept: u32) {
-        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
-        let too_much = |ring: &Ring<Stored<P>>| {
-            ring.entries() > self.settings.max_devices || ring.weight() > self.settings.max_bytes
-        };
-        while too_much(&writer.ring) {
-            let Some(victim) = writer.ring.victim(kept, |it| self.take_use(it)) else {
-                break;
-            };
-            self.take_out(writer, &Record::owned(victim));
-            self.evictions.fetch_add(1, Ordering::Relaxed);
-        }
-        self.publish_size(writer);
-    }
-}
-
-impl<P> Writer<P> {
-    /// A number for a record that is about to be seated.
-    fn reserve(&mut self) -> Option<u32> {
-        let number = u32::try_from(self.ring.reserve()?).ok()?;
-        (number <= LARGEST_NUMBER).then_some(number)
     }
 }

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
-use portreeve_domain::{Compliance, ComplianceState, MacAddress};
+use portreeve_domain::{Compliance, ComplianceState, Identifier, MacAddress, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
+use crate::packed::{Names, PackedError};
 
 const SOURCE: SourceId = SourceId(0);
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
@@ -274,6 +275,184 @@ fn readers_find_a_device_while_it_changes() {
         stop.store(true, Ordering::Relaxed);
         reader.join().unwrap();
     });
+}
+
+#[test]
+fn packed_devices_come_back_as_they_were() {
+    let first = cache();
+    let devices: Vec<_> = (0..50).map(random_device).collect();
+    for device in &devices {
+        first.insert(SOURCE, device, at(7));
+    }
+    let words = Arc::new(Words::restore(first.words().since(0)));
+    let second: DeviceCache = DeviceCache::with_words(CacheSettings::default(), words);
+    second.reserve(50);
+    for record in first.records() {
+        let packed = record.packed();
+        let again = second.insert_packed(record.source(), packed, record.fetched_at());
+        assert_eq!(again.unwrap().packed(), packed);
+    }
+    for device in &devices {
+        let Remembered::Found(record) = second.find(SOURCE, &device.ids) else {
+            panic!("{device:?} is lost");
+        };
+        assert_eq!(record.fetched_at(), at(7));
+        assert_eq!(record.compliance_state(), device.compliance.state);
+        assert_eq!(second.device(&record), *device);
+        assert_eq!(record.identifiers().collect::<Vec<_>>(), device.ids);
+        // What the source says again is no change.
+        assert!(second.insert(SOURCE, device, at(8)).is(&record));
+        assert_eq!(record.fetched_at(), at(8));
+    }
+}
+
+#[test]
+fn records_may_change_threads() {
+    let cache = cache();
+    cache.insert(SOURCE, &device("a", &[MAC]), at(1));
+    let Remembered::Found(record) = cache.find(SOURCE, &ids(&[MAC])) else {
+        panic!("it is there");
+    };
+    let kept = record.clone().detach();
+    // A lent record outlives its place in the cache, too.
+    cache.remove(SOURCE, "a");
+    let keys = std::thread::scope(|scope| {
+        let there = scope.spawn(move || record.key());
+        (there.join().unwrap(), kept.key())
+    });
+    assert_eq!(keys, ("a".to_owned(), "a".to_owned()));
+}
+
+#[test]
+fn damaged_packed_devices_are_refused() {
+    let cache = cache();
+    let packed = packed::pack(&device("a", &[GUID, MAC]), cache.words());
+    for length in 0..packed.len() {
+        let refused = cache.insert_packed(SOURCE, &packed[..length], at(1));
+        assert_eq!(refused.unwrap_err(), PackedError::Damaged, "{length}");
+    }
+    assert!(cache.is_empty());
+    check(&cache, &[MAC], "absent");
+    cache.insert_packed(SOURCE, &packed, at(1)).unwrap();
+    check(&cache, &[MAC], "a");
+}
+
+#[test]
+fn what_became_a_word_meanwhile_is_no_change() {
+    let cache = cache();
+    let of_model = |number: u64| Device {
+        model: Some("Framework 13".to_owned()),
+        ..random_device(number)
+    };
+    let first = cache.insert(SOURCE, &of_model(0), at(1));
+    for number in 1..10 {
+        cache.insert(SOURCE, &of_model(number), at(1));
+    }
+    assert_eq!(cache.words().since(0), ["Framework 13"]);
+    let again = cache.insert(SOURCE, &of_model(0), at(2));
+    assert!(again.is(&first));
+    assert_ne!(packed::pack(&of_model(0), cache.words()), again.packed());
+}
+
+#[test]
+fn every_record_is_swept_once() {
+    let cache = cache();
+    for number in 0..10_000 {
+        let source = SourceId(u16::from(number % 3 == 0));
+        cache.insert(source, &random_device(number), at(1));
+    }
+    cache.remove(SourceId(1), "key-9");
+    let keys: BTreeSet<String> = cache.records().map(|record| record.key()).collect();
+    assert_eq!(keys.len(), 9_999);
+    let mut seen = 0;
+    cache.for_each(SourceId(1), |record| {
+        assert_eq!(record.source(), SourceId(1));
+        seen += 1;
+        // A full read forgets what it did not see: no lock is in the way.
+        cache.remove(SourceId(1), &record.key());
+    });
+    assert_eq!((seen, cache.len()), (3_333, 6_666));
+}
+
+/// An attachment of so many bytes.
+#[derive(Debug, PartialEq)]
+struct Bulk(usize);
+
+impl Weighed for Bulk {
+    fn bytes(&self) -> usize {
+        self.0
+    }
+}
+
+fn attaching(max_attached_bytes: usize) -> DeviceCache<Bulk> {
+    DeviceCache::new(CacheSettings {
+        max_attached_bytes,
+        max_devices: 100,
+        ..CacheSettings::default()
+    })
+}
+
+fn attached(record: &Record<Bulk>) -> Option<usize> {
+    record.attached().as_ref().map(|bulk| bulk.0)
+}
+
+#[test]
+fn attachments_go_with_the_content() {
+    let cache = attaching(1_000);
+    let record = cache.insert(SOURCE, &device("a", &[MAC]), at(1));
+    assert_eq!(attached(&record), None);
+    assert!(cache.attach(&record, Arc::new(Bulk(10))));
+    assert!(cache.attach(&record, Arc::new(Bulk(30))));
+    assert_eq!(
+        (attached(&record), cache.statistics().attached_bytes),
+        (Some(30), 30)
+    );
+    let same = cache.insert(SOURCE, &device("a", &[MAC]), at(2));
+    assert_eq!(attached(&same), Some(30));
+    let changed = cache.insert(SOURCE, &device("a", &[OTHER_MAC]), at(3));
+    assert_eq!(
+        (attached(&changed), cache.statistics().attached_bytes),
+        (None, 0)
+    );
+    // The old content is nobody's any more.
+    assert!(!cache.attach(&record, Arc::new(Bulk(10))));
+    assert!(cache.attach(&changed, Arc::new(Bulk(10))));
+    cache.remove(SOURCE, "a");
+    assert_eq!(
+        (attached(&changed), cache.statistics().attached_bytes),
+        (None, 0)
+    );
+    assert!(!cache.attach(&changed, Arc::new(Bulk(10))));
+}
+
+#[test]
+fn attachments_stay_within_their_bound() {
+    let cache = attaching(100);
+    let records: Vec<_> = (0..50)
+        .map(|number| cache.insert(SOURCE, &random_device(number), at(1)))
+        .collect();
+    assert!(!cache.attach(&records[0], Arc::new(Bulk(101))));
+    assert!(cache.attach(&records[0], Arc::new(Bulk(10))));
+    for record in &records[1..] {
+        // Used again and again, so it is spared.
+        assert_eq!(attached(&records[0]), Some(10));
+        assert!(cache.attach(record, Arc::new(Bulk(10))));
+        assert!(cache.statistics().attached_bytes <= 100);
+    }
+    assert_eq!(cache.statistics().attached_bytes, 100);
+    let kept = records
+        .iter()
+        .filter(|record| record.attached().is_some())
+        .count();
+    assert_eq!(kept, 10);
+    // One that needs all the room gets it.
+    assert!(cache.attach(&records[7], Arc::new(Bulk(100))));
+    assert_eq!(cache.statistics().attached_bytes, 100);
+    // What leaves by eviction takes its attachment along.
+    for number in 50..400 {
+        cache.insert(SOURCE, &random_device(number), at(1));
+    }
+    assert_eq!(cache.statistics().attached_bytes, 0);
 }
 
 #[derive(Clone, Debug)]

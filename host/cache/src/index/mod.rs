@@ -59,12 +59,15 @@ pub(crate) struct Index<E: RefCnt> {
 /// The right to write, and what only writers need to know. It belongs into the
 /// lock that makes writers take turns.
 #[derive(Debug)]
-pub(crate) struct IndexWriter {
-    fills: Box<[Fill]>,
+pub(crate) struct IndexWriter<E: RefCnt> {
+    segments: Box<[Segment<E>]>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Fill {
+/// One segment as its writer sees it.
+#[derive(Debug)]
+struct Segment<E: RefCnt> {
+    /// The table that readers get: writers need not ask for it.
+    table: Arc<Table<E>>,
     /// Slots that are not empty, tombstones included.
     used: usize,
     /// Slots with an entry.
@@ -99,16 +102,18 @@ impl Address {
 }
 
 impl<E: RefCnt> Index<E> {
-    pub(crate) fn new(positions: Positions) -> (Self, IndexWriter) {
-        let segments = (0..1_usize << SEGMENT_BITS)
-            .map(|_| ArcSwap::from_pointee(Table::with_room_for(0)))
+    pub(crate) fn new(positions: Positions) -> (Self, IndexWriter<E>) {
+        let segments: Box<[_]> = (0..1_usize << SEGMENT_BITS)
+            .map(|_| Segment::new(Table::with_room_for(0), 0))
             .collect();
-        let fills = vec![Fill::default(); 1 << SEGMENT_BITS].into();
+        let shared = segments
+            .iter()
+            .map(|it| ArcSwap::new(Arc::clone(&it.table)));
         let index = Self {
             positions,
-            segments,
+            segments: shared.collect(),
         };
-        (index, IndexWriter { fills })
+        (index, IndexWriter { segments })
     }
 
     pub(crate) fn address(&self, tag: NonZeroU64) -> Address {
@@ -126,70 +131,50 @@ impl<E: RefCnt> Index<E> {
         self.segment(address).load().get(address)
     }
 
-    /// The same without counting as a use.
-    pub(crate) fn peek(&self, address: Address) -> Guard<Option<E>> {
-        self.segment(address).load().peek(address)
-    }
-
     /// Whether the entry at `address` was used since this was asked last.
     pub(crate) fn take_use(&self, address: Address) -> bool {
         self.segment(address).load().take_use(address)
     }
 
     /// Puts `entry` at `address` in place of what was there.
-    pub(crate) fn put(&self, writer: &mut IndexWriter, address: Address, entry: E) {
-        let segment = self.segment(address);
-        let fill = writer.fill(address);
-        let table = segment.load();
-        match table.probe(address) {
+    pub(crate) fn put(&self, writer: &mut IndexWriter<E>, address: Address, entry: E) {
+        let segment = writer.segment(address);
+        match segment.table.probe(address) {
             Probe::Match(slot) => slot.replace(entry),
             Probe::Tombstone(slot) => {
-                table.reuse(slot, address, entry);
-                fill.live += 1;
+                segment.table.reuse(slot, address, entry);
+                segment.live += 1;
             }
-            Probe::Empty(slot) if table.takes(fill.used + 1) => {
+            Probe::Empty(slot) if segment.table.takes(segment.used + 1) => {
                 slot.fill(address, entry);
-                fill.used += 1;
-                fill.live += 1;
+                segment.used += 1;
+                segment.live += 1;
             }
             Probe::Empty(_) | Probe::Full => {
                 // Not much larger, for that is memory; the cost of copying is
                 // spread over the entries that have room afterwards.
-                let live = fill.live + 1;
-                let larger = table.copy(live + live / 4, &self.positions);
+                let live = segment.live + 1;
+                let larger = segment.table.copy(live + live / 4, &self.positions);
                 if let Probe::Empty(slot) = larger.probe(address) {
                     slot.fill(address, entry);
                 }
-                fill.live = live;
-                fill.used = live;
-                segment.store(Arc::new(larger));
+                *segment = Segment::new(larger, live);
+                self.segment(address).store(Arc::clone(&segment.table));
             }
         }
     }
 
-    /// Removes the entry at `address` if it is `entry`: it may have been moved
-    /// to another one since.
-    pub(crate) fn remove(&self, writer: &mut IndexWriter, address: Address, entry: &E) {
-        let table = self.segment(address).load();
-        if let Probe::Match(slot) = table.probe(address)
-            && slot.is(entry)
-        {
-            slot.clear();
-            writer.fill(address).live -= 1;
-        }
-    }
-
     /// Makes room for so many entries, so that putting them copies no tables.
-    pub(crate) fn reserve(&self, writer: &mut IndexWriter, entries: usize) {
+    pub(crate) fn reserve(&self, writer: &mut IndexWriter<E>, entries: usize) {
         // Segments are not equally full; so much more than the mean is rare.
         let mean = entries / self.segments.len();
         let room = mean + 3 * mean.isqrt();
-        for (segment, fill) in self.segments.iter().zip(&mut writer.fills) {
-            let table = segment.load();
-            let room = room.max(fill.live);
-            if !table.takes(room) {
-                segment.store(Arc::new(table.copy(room, &self.positions)));
-                fill.used = fill.live;
+        for (shared, segment) in self.segments.iter().zip(&mut writer.segments) {
+            let room = room.max(segment.live);
+            if !segment.table.takes(room) {
+                let larger = segment.table.copy(room, &self.positions);
+                *segment = Segment::new(larger, segment.live);
+                shared.store(Arc::clone(&segment.table));
             }
         }
     }
@@ -203,12 +188,45 @@ impl<E: RefCnt> Index<E> {
     }
 }
 
-impl IndexWriter {
+impl<E: RefCnt> IndexWriter<E> {
+    /// The entry at `address`. This is no use of it.
+    pub(crate) fn peek(&mut self, address: Address) -> Guard<Option<E>> {
+        self.segment(address).table.peek(address)
+    }
+
+    /// Removes the entry at `address` if it is `entry`: it may have been moved
+    /// to another one since.
+    pub(crate) fn remove(&mut self, address: Address, entry: &E) {
+        let segment = self.segment(address);
+        if let Probe::Match(slot) = segment.table.probe(address)
+            && slot.is(entry)
+        {
+            slot.clear();
+            segment.live -= 1;
+        }
+    }
+
+    /// Reads where `address` is. Doing so for several addresses first has the
+    /// processor wait for memory only once.
+    pub(crate) fn touch(&mut self, address: Address) -> u64 {
+        self.segment(address).table.touch(address)
+    }
+
     #[expect(
         clippy::indexing_slicing,
         reason = "the number has as many bits as there are segments"
     )]
-    fn fill(&mut self, address: Address) -> &mut Fill {
-        &mut self.fills[address.segment()]
+    fn segment(&mut self, address: Address) -> &mut Segment<E> {
+        &mut self.segments[address.segment()]
+    }
+}
+
+impl<E: RefCnt> Segment<E> {
+    fn new(table: Table<E>, live: usize) -> Self {
+        Self {
+            table: Arc::new(table),
+            used: live,
+            live,
+        }
     }
 }

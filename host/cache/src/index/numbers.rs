@@ -41,11 +41,14 @@ pub(crate) struct Numbers {
 /// The right to write, and what only writers need to know.
 #[derive(Debug)]
 pub(crate) struct NumbersWriter {
-    fills: Box<[Fill]>,
+    segments: Box<[Segment]>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Fill {
+/// One segment as its writer sees it.
+#[derive(Debug)]
+struct Segment {
+    /// The table that readers get: writers need not ask for it.
+    table: Arc<Table>,
     /// Slots that are not empty, tombstones included.
     used: usize,
     /// Slots with a number.
@@ -86,30 +89,21 @@ fn number_in(slot: u64, part: u64) -> Option<u32> {
 
 impl Numbers {
     pub(crate) fn new() -> (Self, NumbersWriter) {
-        let segments = (0..1_usize << SEGMENT_BITS)
-            .map(|_| ArcSwap::from_pointee(Table::with_room_for(0)))
+        let segments: Box<[_]> = (0..1_usize << SEGMENT_BITS)
+            .map(|_| Segment::new(Table::with_room_for(0), 0))
             .collect();
-        let fills = vec![Fill::default(); 1 << SEGMENT_BITS].into();
-        (Self { segments }, NumbersWriter { fills })
+        let shared = segments
+            .iter()
+            .map(|it| ArcSwap::new(Arc::clone(&it.table)));
+        let numbers = Self {
+            segments: shared.collect(),
+        };
+        (numbers, NumbersWriter { segments })
     }
 
     /// What `take` makes of the first number at `digest` that it takes.
-    pub(crate) fn find<T>(
-        &self,
-        digest: Digest,
-        mut take: impl FnMut(u32) -> Option<T>,
-    ) -> Option<T> {
-        let table = self.segment(digest).load();
-        for slot in table.slots_from(digest.part()) {
-            let slot = slot.load(Ordering::Acquire);
-            if slot == EMPTY {
-                break;
-            }
-            if let Some(found) = number_in(slot, digest.part()).and_then(&mut take) {
-                return Some(found);
-            }
-        }
-        None
+    pub(crate) fn find<T>(&self, digest: Digest, take: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        self.segment(digest).load().find(digest, take)
     }
 
     /// Puts `number` at `digest`, in place of the one that is `same`: that the
@@ -121,20 +115,17 @@ impl Numbers {
         number: u32,
         same: impl Fn(u32) -> bool,
     ) {
-        let segment = self.segment(digest);
-        let fill = writer.fill(digest);
-        let table = segment.load();
-        let mut vacant = None;
-        let mut is_new_slot = false;
-        for slot in table.slots_from(digest.part()) {
+        let segment = writer.segment(digest);
+        let mut tombstone = None;
+        let mut empty = None;
+        for slot in segment.table.slots_from(digest.part()) {
             let present = slot.load(Ordering::Relaxed);
             if present == EMPTY {
-                is_new_slot = vacant.is_none();
-                vacant = vacant.or(Some(slot));
+                empty = Some(slot);
                 break;
             }
             if present == TOMBSTONE {
-                vacant = vacant.or(Some(slot));
+                tombstone = tombstone.or(Some(slot));
             }
             if let Some(present) = number_in(present, digest.part())
                 && (present == number || same(present))
@@ -143,35 +134,19 @@ impl Numbers {
                 return;
             }
         }
-        fill.live += 1;
-        match vacant {
-            Some(slot) if !is_new_slot => slot.store(digest.slot(number), Ordering::Release),
-            Some(slot) if table.takes(fill.used + 1) => {
+        segment.live += 1;
+        match (tombstone, empty) {
+            (Some(slot), _) => slot.store(digest.slot(number), Ordering::Release),
+            (None, Some(slot)) if segment.table.takes(segment.used + 1) => {
                 slot.store(digest.slot(number), Ordering::Release);
-                fill.used += 1;
+                segment.used += 1;
             }
             _ => {
                 // Copying is cheap, unused slots are not.
-                let larger = table.copy(fill.live + fill.live / 8);
+                let larger = segment.table.copy(segment.live + segment.live / 8);
                 larger.fill(digest.slot(number));
-                fill.used = fill.live;
-                segment.store(Arc::new(larger));
-            }
-        }
-    }
-
-    /// Removes `number` from `digest`, if it is there.
-    pub(crate) fn remove(&self, writer: &mut NumbersWriter, digest: Digest, number: u32) {
-        let table = self.segment(digest).load();
-        for slot in table.slots_from(digest.part()) {
-            let present = slot.load(Ordering::Relaxed);
-            if present == EMPTY {
-                return;
-            }
-            if present == digest.slot(number) {
-                slot.store(TOMBSTONE, Ordering::Release);
-                writer.fill(digest).live -= 1;
-                return;
+                *segment = Segment::new(larger, segment.live);
+                self.publish(digest, segment);
             }
         }
     }
@@ -181,14 +156,17 @@ impl Numbers {
         // Segments are not equally full; so much more than the mean is rare.
         let mean = numbers / self.segments.len();
         let room = mean + 3 * mean.isqrt();
-        for (segment, fill) in self.segments.iter().zip(&mut writer.fills) {
-            let table = segment.load();
-            let room = room.max(fill.live);
-            if !table.takes(room) {
-                segment.store(Arc::new(table.copy(room)));
-                fill.used = fill.live;
+        for (shared, segment) in self.segments.iter().zip(&mut writer.segments) {
+            let room = room.max(segment.live);
+            if !segment.table.takes(room) {
+                *segment = Segment::new(segment.table.copy(room), segment.live);
+                shared.store(Arc::clone(&segment.table));
             }
         }
+    }
+
+    fn publish(&self, digest: Digest, segment: &Segment) {
+        self.segment(digest).store(Arc::clone(&segment.table));
     }
 
     #[expect(
@@ -201,12 +179,54 @@ impl Numbers {
 }
 
 impl NumbersWriter {
+    /// As [`Numbers::find`], for writers.
+    pub(crate) fn find<T>(
+        &mut self,
+        digest: Digest,
+        take: impl FnMut(u32) -> Option<T>,
+    ) -> Option<T> {
+        self.segment(digest).table.find(digest, take)
+    }
+
+    /// Removes `number` from `digest`, if it is there.
+    pub(crate) fn remove(&mut self, digest: Digest, number: u32) {
+        let segment = self.segment(digest);
+        for slot in segment.table.slots_from(digest.part()) {
+            let present = slot.load(Ordering::Relaxed);
+            if present == EMPTY {
+                return;
+            }
+            if present == digest.slot(number) {
+                slot.store(TOMBSTONE, Ordering::Release);
+                segment.live -= 1;
+                return;
+            }
+        }
+    }
+
+    /// Reads where `digest` is looked for. Doing so for several digests first
+    /// has the processor wait for memory only once.
+    pub(crate) fn touch(&mut self, digest: Digest) -> u64 {
+        let mut slots = self.segment(digest).table.slots_from(digest.part());
+        slots.next().map_or(0, |slot| slot.load(Ordering::Relaxed))
+    }
+
     #[expect(
         clippy::indexing_slicing,
         reason = "the number has as many bits as there are segments"
     )]
-    fn fill(&mut self, digest: Digest) -> &mut Fill {
-        &mut self.fills[digest.segment()]
+    fn segment(&mut self, digest: Digest) -> &mut Segment {
+        &mut self.segments[digest.segment()]
+    }
+}
+
+impl Segment {
+    fn new(table: Table, live: usize) -> Self {
+        Self {
+            table: Arc::new(table),
+            used: live,
+            live,
+        }
     }
 }
 
@@ -224,6 +244,19 @@ impl Table {
     /// emptier ones cost memory.
     fn takes(&self, used: usize) -> bool {
         used * 8 <= self.buckets.len() * SLOTS * 7
+    }
+
+    fn find<T>(&self, digest: Digest, mut take: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        for slot in self.slots_from(digest.part()) {
+            let slot = slot.load(Ordering::Acquire);
+            if slot == EMPTY {
+                break;
+            }
+            if let Some(found) = number_in(slot, digest.part()).and_then(&mut take) {
+                return Some(found);
+            }
+        }
+        None
     }
 
     fn slots_from(&self, part: u64) -> impl Iterator<Item = &AtomicU64> {
@@ -295,10 +328,10 @@ mod tests {
         let (numbers, mut writer) = Numbers::new();
         for number in 0..10_000 {
             numbers.put(&mut writer, Digest(5), number, |_| false);
-            numbers.remove(&mut writer, Digest(5), number);
+            writer.remove(Digest(5), number);
         }
         assert_eq!(numbers.segments[0].load().buckets.len(), FEWEST_BUCKETS);
-        assert_eq!((writer.fills[0].live, writer.fills[0].used), (0, 1));
+        assert_eq!((writer.segments[0].live, writer.segments[0].used), (0, 1));
     }
 
     #[test]
@@ -326,7 +359,7 @@ mod tests {
                     numbers.put(&mut writer, digest(name), number, is_named(name));
                     model.insert(name, number);
                 } else if let Some(number) = model.remove(&name) {
-                    numbers.remove(&mut writer, digest(name), number);
+                    writer.remove(digest(name), number);
                 }
                 for name in 0..60 {
                     let found = numbers.find(digest(name), |number| is_named(name)(number).then_some(number));

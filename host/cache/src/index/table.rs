@@ -93,6 +93,15 @@ impl<E: RefCnt> Table<E> {
         }
     }
 
+    /// The first tag that is read in search of `address`.
+    pub(super) fn touch(&self, address: Address) -> u64 {
+        let first = self
+            .buckets_from(address)
+            .flat_map(|bucket| &bucket.0)
+            .next();
+        first.map_or(EMPTY, |slot| slot.tag.load(Ordering::Relaxed))
+    }
+
     /// Whether the entry at `address` was used since this was asked last.
     pub(super) fn take_use(&self, address: Address) -> bool {
         self.search(address).is_some_and(|(tag, slot)| {

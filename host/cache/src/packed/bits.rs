@@ -1,8 +1,8 @@
 //! What takes a few bits: states, and which parts of a device there are.
 
 use portreeve_domain::{
-    Compliance, ComplianceState, Device, Enrollment, OperatingSystem, Ownership, Posture,
-    Timestamp, Tristate, User,
+    Compliance, ComplianceState, Device, Enrollment, Identifier, OperatingSystem, Ownership,
+    Posture, Timestamp, Tristate, User,
 };
 
 use super::PackedError;
@@ -96,6 +96,42 @@ pub(super) enum Time {
 
 code!(Time, 2, Time::None = 0, Time::Seconds = 1, Time::Millis = 2,);
 
+/// How the device's name is written. A computer's is its host name, which is an
+/// identifier in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    None,
+    Own,
+    Hostname,
+    UpperHostname,
+}
+
+code!(
+    Name,
+    2,
+    Name::None = 0,
+    Name::Own = 1,
+    Name::Hostname = 2,
+    Name::UpperHostname = 3,
+);
+
+impl Name {
+    pub(super) fn of_device(device: &Device) -> Self {
+        let Some(name) = device.name.as_deref() else {
+            return Self::None;
+        };
+        let hostname = device.ids.iter().find_map(|id| match id {
+            Identifier::Hostname(hostname) => Some(&**hostname),
+            _ => None,
+        });
+        match hostname {
+            Some(hostname) if hostname == name => Self::Hostname,
+            Some(hostname) if hostname.to_ascii_uppercase() == name => Self::UpperHostname,
+            _ => Self::Own,
+        }
+    }
+}
+
 impl Time {
     pub(super) const fn of_timestamp(at: Option<Timestamp>) -> Self {
         match at {
@@ -127,7 +163,7 @@ pub(super) struct Parts {
     pub(super) patch_level: bool,
     pub(super) manufacturer: bool,
     pub(super) model: bool,
-    pub(super) name: bool,
+    pub(super) name: Name,
     pub(super) enrolled_at: Time,
     pub(super) last_seen: Time,
     pub(super) attributes: bool,
@@ -174,7 +210,7 @@ pub(super) fn of(device: &Device) -> [u8; SIZE] {
     bits.put(os.is_some_and(|os| os.patch_level.is_some()));
     bits.put(device.manufacturer.is_some());
     bits.put(device.model.is_some());
-    bits.put(device.name.is_some());
+    bits.put(Name::of_device(device));
     bits.put(Time::of_timestamp(device.enrolled_at));
     bits.put(Time::of_timestamp(device.last_seen));
     bits.put(!device.attributes.is_empty());

@@ -25,7 +25,7 @@ use portreeve_domain::{Compliance, Value};
 pub(crate) use self::names::{EncodedId, Names, PackedId, encode_key};
 pub use self::words::Words;
 
-use self::bits::Time;
+use self::bits::{Name, Time};
 use self::text::{push_address, push_common, push_none, push_own};
 use self::walk::{Builder, walk};
 use self::wire::{Reader, Sink};
@@ -98,7 +98,8 @@ pub fn pack(device: &Device, words: &Words) -> Vec<u8> {
     }
     packer.common(manufacturer.as_deref());
     packer.common(model.as_deref());
-    packer.own(name.as_deref());
+    let is_own = Name::of_device(device) == Name::Own;
+    packer.own(name.as_deref().filter(|_| is_own));
     packer.time(*enrolled_at);
     packer.time(*last_seen);
     packer.attributes(attributes);

@@ -22,6 +22,12 @@ const HOSTNAME: u8 = 7;
 const USER: u8 = 8;
 /// Two texts: the kind and the value.
 const OTHER: u8 = 9;
+/// Identifiers of the kinds below, by their places.
+const KNOWN: u8 = 16;
+
+/// Other kinds that whole fleets have. Their places are in stores, and what is
+/// here must not be written otherwise: a change is another version of the form.
+const KNOWN_KINDS: [&str; 1] = ["entra-device-id"];
 
 /// An identifier as bytes. Equal if and only if the identifiers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,49 +100,54 @@ impl<'a> Names<'a> {
 impl<'a> PackedId<'a> {
     /// Reads and checks one identifier of the device with this key.
     pub(crate) fn read(reader: &mut Reader<'a>, key: &'a [u8]) -> Result<Self, PackedError> {
-        let mut ahead = *reader;
-        let id = Self::skip(reader, key)?;
-        ahead.byte()?;
-        match id.kind {
-            MAC | GUID => {}
-            OTHER => {
-                Text::read(&mut ahead, None)?;
-                Text::read(&mut ahead, None)?;
-            }
-            _ => {
-                Text::read(&mut ahead, None)?;
+        let id = Self::parse(reader, key, |reader| Text::read(reader, None).map(drop))?;
+        if id.kind == OTHER {
+            let kind = Text::read(&mut Reader(id.value), None)?;
+            if KNOWN_KINDS.contains(&&*String::from(kind)) {
+                return Err(PackedError::Damaged);
             }
         }
         Ok(id)
     }
 
     fn skip(reader: &mut Reader<'a>, key: &'a [u8]) -> Result<Self, PackedError> {
+        Self::parse(reader, key, Text::skip)
+    }
+
+    fn parse(
+        reader: &mut Reader<'a>,
+        key: &'a [u8],
+        pass: impl Fn(&mut Reader<'a>) -> Result<(), PackedError>,
+    ) -> Result<Self, PackedError> {
         let kind = reader.byte()?;
         let before = *reader;
-        let value = match kind {
-            MAC => reader.take(6)?,
-            GUID => reader.take(16)?,
+        match kind {
+            MAC => drop(reader.take(6)?),
+            GUID => drop(reader.take(16)?),
             KEY => {
                 let value = key_guid(key).ok_or(PackedError::Damaged)?;
                 return Ok(Self { kind: GUID, value });
             }
-            SERIAL..=USER => {
-                Text::skip(reader)?;
-                reader.since(before)
-            }
+            SERIAL..=USER => pass(reader)?,
+            kind if known_kind(kind).is_some() => pass(reader)?,
             OTHER => {
-                Text::skip(reader)?;
-                Text::skip(reader)?;
-                reader.since(before)
+                pass(reader)?;
+                pass(reader)?;
             }
             _ => return Err(PackedError::Damaged),
-        };
+        }
+        let value = reader.since(before);
         Ok(Self { kind, value })
     }
 
     pub(crate) fn mac(self) -> Option<MacAddress> {
         let octets = (self.kind == MAC).then_some(self.value)?;
         octets.try_into().ok().map(MacAddress::new)
+    }
+
+    pub(crate) fn hostname(self) -> Option<Text<'a>> {
+        let text = (self.kind == HOSTNAME).then_some(self.value)?;
+        Text::read(&mut Reader(text), None).ok()
     }
 
     pub(crate) fn decode(self) -> Result<Identifier, PackedError> {
@@ -155,7 +166,10 @@ impl<'a> PackedId<'a> {
                 kind: text()?,
                 value: text()?,
             },
-            _ => return Err(PackedError::Damaged),
+            kind => Identifier::Other {
+                kind: known_kind(kind).ok_or(PackedError::Damaged)?.into(),
+                value: text()?,
+            },
         })
     }
 }
@@ -179,8 +193,12 @@ impl EncodedId {
             Identifier::Hostname(it) => own(&mut value, it, HOSTNAME),
             Identifier::User(it) => own(&mut value, it, USER),
             Identifier::Other { kind, value: it } => {
-                own(&mut value, kind, OTHER);
-                own(&mut value, it, OTHER)
+                if let Some(code) = code_of_known_kind(kind) {
+                    own(&mut value, it, code)
+                } else {
+                    own(&mut value, kind, OTHER);
+                    own(&mut value, it, OTHER)
+                }
             }
         };
         Self { kind, value }
@@ -192,6 +210,16 @@ impl EncodedId {
             value: &self.value,
         }
     }
+}
+
+fn known_kind(code: u8) -> Option<&'static str> {
+    let place = usize::from(code.checked_sub(KNOWN)?);
+    KNOWN_KINDS.get(place).copied()
+}
+
+fn code_of_known_kind(kind: &str) -> Option<u8> {
+    let place = KNOWN_KINDS.iter().position(|known| *known == kind)?;
+    u8::try_from(place).ok()?.checked_add(KNOWN)
 }
 
 fn own(value: &mut impl Sink, text: &str, kind: u8) -> u8 {

@@ -37,6 +37,10 @@ fn identifier() -> impl Strategy<Value = Identifier> {
         short().prop_map(Identifier::Hostname),
         short().prop_map(Identifier::User),
         (short(), short()).prop_map(|(kind, value)| Identifier::Other { kind, value }),
+        short().prop_map(|value| Identifier::Other {
+            kind: "entra-device-id".into(),
+            value,
+        }),
     ]
 }
 
@@ -146,7 +150,12 @@ fn states() -> impl Strategy<Value = (Enrollment, Ownership, Posture)> {
 }
 
 fn device() -> impl Strategy<Value = Device> {
-    let names = (text(), vec(identifier(), 0..5), any::<bool>());
+    let names = (
+        text(),
+        vec(identifier(), 0..5),
+        any::<bool>(),
+        any::<bool>(),
+    );
     let some = || option::of(text());
     let texts = (some(), some(), some());
     let times = (option::of(time()), option::of(time()));
@@ -162,9 +171,12 @@ fn device() -> impl Strategy<Value = Device> {
     )
         .prop_map(
             |(names, states, compliance, (user, os), texts, times, attributes)| {
-                let (key, mut ids, key_is_guid) = names;
+                let (key, mut ids, key_is_guid, name_is_hostname) = names;
                 if let (true, Ok(guid)) = (key_is_guid, key.parse()) {
                     ids.push(Identifier::Guid(guid));
+                }
+                if let (true, Some(name)) = (name_is_hostname, &texts.2) {
+                    ids.push(Identifier::Hostname(name.to_lowercase().into()));
                 }
                 Device {
                     key,

@@ -2,7 +2,7 @@
 
 use portreeve_domain::{Attribute, Device, FailingCheck, Timestamp, Value};
 
-use super::bits::{self, Parts, Time};
+use super::bits::{self, Name, Parts, Time};
 use super::names::PackedId;
 use super::text::Text;
 use super::wire::Reader;
@@ -38,6 +38,8 @@ pub(super) enum Field {
     Manufacturer,
     Model,
     Name,
+    /// The name in lower case, though it is in upper case.
+    UpperName,
     AttributeName,
     /// The attribute's text.
     Text,
@@ -83,6 +85,7 @@ pub(super) fn walk<'a>(
         reader,
         words,
         visitor,
+        hostname: None,
     };
     way.names()?;
     way.parts(parts)?;
@@ -97,6 +100,8 @@ struct Way<'a, 'v, V> {
     reader: Reader<'a>,
     words: &'a Words,
     visitor: &'v mut V,
+    /// The first one.
+    hostname: Option<Text<'a>>,
 }
 
 impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
@@ -107,6 +112,9 @@ impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
         self.visitor.text(Field::Key, text);
         for _ in 0..self.reader.length()? {
             let id = PackedId::read(&mut self.reader, key)?;
+            if self.hostname.is_none() {
+                self.hostname = id.hostname();
+            }
             self.visitor.id(id)?;
         }
         Ok(())
@@ -134,13 +142,25 @@ impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
         self.text(Field::OsPatchLevel, parts.patch_level)?;
         self.text(Field::Manufacturer, parts.manufacturer)?;
         self.text(Field::Model, parts.model)?;
-        self.text(Field::Name, parts.name)?;
+        self.name(parts.name)?;
         self.time(TimeField::EnrolledAt, parts.enrolled_at)?;
         self.time(TimeField::LastSeen, parts.last_seen)?;
         for _ in 0..self.count(parts.attributes)? {
             self.text(Field::AttributeName, true)?;
             self.value()?;
         }
+        Ok(())
+    }
+
+    fn name(&mut self, name: Name) -> Result<(), PackedError> {
+        let field = match name {
+            Name::None => return Ok(()),
+            Name::Own => return self.text(Field::Name, true),
+            Name::Hostname => Field::Name,
+            Name::UpperHostname => Field::UpperName,
+        };
+        let hostname = self.hostname.ok_or(PackedError::Damaged)?;
+        self.visitor.text(field, hostname);
         Ok(())
     }
 
@@ -249,6 +269,7 @@ impl<'a> Visitor<'a> for Builder {
             Field::Manufacturer => device.manufacturer = Some(text),
             Field::Model => device.model = Some(text),
             Field::Name => device.name = Some(text),
+            Field::UpperName => device.name = Some(text.to_ascii_uppercase()),
             Field::AttributeName => device.attributes.push(Attribute {
                 name: text,
                 value: Value::Boolean(false),

@@ -1,5 +1,6 @@
 //! The decisions that are remembered for one device and one way to ask for it.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(super) struct CaseKey {
     /// Digest of the identifiers in the request.
     pub(super) requested: u64,
     /// The record's identity, `None` without one.
-    pub(super) identity: Option<u64>,
+    pub(super) identity: Option<NonZeroU64>,
     pub(super) absence: Option<Absence>,
 }
 
@@ -47,7 +48,8 @@ pub(super) struct Variant<V> {
     /// The record that `device` was last compared with, 0 for none.
     pub(super) generation: AtomicU64,
     pub(super) decided_at: Timestamp,
-    pub(super) valid_for: Duration,
+    /// In milliseconds.
+    pub(super) valid_for: u64,
     pub(super) value: V,
 }
 
@@ -100,7 +102,7 @@ impl<V: Clone> Variant<V> {
     }
 
     fn is_valid(&self, now: Timestamp) -> bool {
-        apart(now, self.decided_at) < self.valid_for
+        apart(now, self.decided_at) < Duration::from_millis(self.valid_for)
     }
 
     fn lists_hold<'a>(&'a self, present: &mut Present<'a>) -> bool {

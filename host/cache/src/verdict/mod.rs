@@ -7,6 +7,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub struct VerdictCache<V> {
 
 #[derive(Debug)]
 struct Writer<V> {
-    index: IndexWriter,
+    index: IndexWriter<Arc<Case<V>>>,
     ring: Ring<Arc<Case<V>>>,
     shared: HashSet<Arc<Facts>>,
 }
@@ -190,11 +191,11 @@ impl<V: Clone> VerdictCache<V> {
             lists_epoch: AtomicU64::new(self.number_lists(&subject.lists)),
             generation: AtomicU64::new(provenance.map_or(0, |it| it.generation)),
             decided_at: subject.now,
-            valid_for,
+            valid_for: u64::try_from(valid_for.as_millis()).unwrap_or(u64::MAX),
             value,
             facts: writer.share(facts),
         };
-        let old = Guard::into_inner(self.index.peek(address));
+        let old = Guard::into_inner(writer.index.peek(address));
         let number = match &old {
             Some(old) => old.number(),
             None => match writer.ring.reserve() {
@@ -267,7 +268,7 @@ impl<V: Clone> VerdictCache<V> {
         CaseKey {
             chain,
             requested: self.hasher.hash_one(&*subject.requested),
-            identity: provenance.map(|it| it.identity),
+            identity: provenance.map(|it| NonZeroU64::new(it.identity).unwrap_or(NonZeroU64::MIN)),
             absence: subject.absence(),
         }
     }
@@ -290,8 +291,7 @@ impl<V: Clone> VerdictCache<V> {
     }
 
     fn take_out(&self, writer: &mut Writer<V>, case: &Arc<Case<V>>) {
-        self.index
-            .remove(&mut writer.index, self.address(&case.key), case);
+        writer.index.remove(self.address(&case.key), case);
         writer.ring.unseat(case);
     }
 

@@ -156,8 +156,8 @@ async fn a_backup_is_made_for_whoever_is_on_the_machine() {
     portreeve_store::verify(&copy, &mut |_, _| Ok(())).unwrap();
     // A file that is there is nobody's to replace.
     let before = std::fs::metadata(&copy).unwrap().modified().unwrap();
-    let detail = refused(post(&wanted), 500, "internal").await;
-    assert!(detail.starts_with("no backup: "), "{detail}");
+    let detail = refused(post(&wanted), 400, "malformed-request").await;
+    assert!(detail.contains("already"), "{detail}");
     let after = std::fs::metadata(&copy).unwrap().modified().unwrap();
     assert_eq!(after, before);
 
@@ -189,7 +189,7 @@ async fn readiness_and_metrics_tell_of_the_store() {
     let metrics = stand.metrics().await;
     for line in [
         "portreeve_store_failing 0",
-        "portreeve_store_queued_changes 0",
+        "portreeve_store_queued 0",
         "portreeve_store_failures_total 0",
         "portreeve_store_dropped_total 0",
     ] {

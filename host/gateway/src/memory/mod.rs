@@ -7,7 +7,7 @@
 mod picture;
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use portreeve_cache::packed::Words;
 use portreeve_cache::{CacheSettings, SourceId};
@@ -145,33 +145,79 @@ impl Memory {
     }
 }
 
+/// Rows that are handed over at once while the store is read.
+const ROWS: usize = 512;
+/// Handfuls of rows that wait to be taken into memory.
+const AHEAD: usize = 8;
+
+/// Some rows of the store, in one piece of memory.
+#[derive(Default)]
+struct Rows {
+    bytes: Vec<u8>,
+    /// Where a row ends, whose it is, and when it was fetched.
+    ends: Vec<(usize, SourceId, Timestamp)>,
+}
+
+/// Reads the store on one thread and fills memory on this one: both take about
+/// as long, and a gateway that starts has nothing else to do.
 fn load(
     store: &Store,
     sources: &[Arc<str>],
     devices: &DeviceCache,
 ) -> Result<Restored, StoreError> {
-    let mut restored = Restored::default();
-    let mut damage = None;
     let counts = sources.iter().map(|source| store.device_count(source));
     let expected: u64 = counts.sum::<Result<u64, StoreError>>()?;
     devices.reserve(usize::try_from(expected).unwrap_or(usize::MAX));
+    let (give, take) = mpsc::sync_channel::<Rows>(AHEAD);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || read(store, sources, &give));
+        let mut restored = Restored::default();
+        for rows in take {
+            let mut start = 0;
+            for (end, source, fetched_at) in rows.ends {
+                let device = rows.bytes.get(start..end).unwrap_or_default();
+                devices
+                    .insert_packed(source, device, fetched_at)
+                    .map_err(|error| StoreError::Damaged(format!("a device: {error}")))?;
+                restored.devices += 1;
+                start = end;
+            }
+        }
+        restored.of_others = match reading.join() {
+            Ok(of_others) => of_others?,
+            Err(_) => return Err(StoreError::Damaged("it could not be read".to_owned())),
+        };
+        Ok(restored)
+    })
+}
+
+/// Hands over all rows of these sources; how many are of others.
+fn read(
+    store: &Store,
+    sources: &[Arc<str>],
+    give: &mpsc::SyncSender<Rows>,
+) -> Result<u64, StoreError> {
+    let mut of_others = 0;
+    let mut rows = Rows::default();
     store.read_devices(&mut |row| {
         let place = sources.iter().position(|name| **name == *row.source);
         let Some(source) = place.and_then(|place| u16::try_from(place).ok()) else {
-            restored.of_others += 1;
+            of_others += 1;
             return ControlFlow::Continue(());
         };
-        match devices.insert_packed(SourceId(source), row.device, row.fetched_at) {
-            Ok(_) => {
-                restored.devices += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                let detail = format!("device `{}` of `{}`: {error}", row.key, row.source);
-                damage = Some(StoreError::Damaged(detail));
-                ControlFlow::Break(())
-            }
+        rows.bytes.extend_from_slice(row.device);
+        let end = rows.bytes.len();
+        rows.ends.push((end, SourceId(source), row.fetched_at));
+        if rows.ends.len() < ROWS {
+            return ControlFlow::Continue(());
+        }
+        // Nobody takes them any more after an error.
+        match give.send(std::mem::take(&mut rows)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
         }
     })?;
-    damage.map_or(Ok(restored), Err)
+    // The last ones, wanted or not.
+    let _ = give.send(rows);
+    Ok(of_others)
 }

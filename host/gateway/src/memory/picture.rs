@@ -81,7 +81,9 @@ impl Picture for SourcePicture {
     fn load_state(&self) -> BoxFuture<'_, Result<Option<InventoryState>, PictureError>> {
         let this = self.clone();
         let load = move || match this.memory.store() {
-            Some(store) => store.inventory_state(&this.name).map_err(unkept),
+            Some(store) => store
+                .inventory_state(&this.name)
+                .map_err(|error| unkept(&error)),
             None => Ok(None),
         };
         async move { Ok(aside(load).await??.map(loaded)) }.boxed()
@@ -97,7 +99,7 @@ impl Picture for SourcePicture {
             // A thousand devices are milliseconds, and questions do not wait.
             let batch = aside(move || this.apply_now(&change, state)).await?;
             match self.memory.writer() {
-                Some(writer) => writer.commit(batch).await.map_err(unkept),
+                Some(writer) => writer.commit(batch).await.map_err(|error| unkept(&error)),
                 None => Ok(()),
             }
         }
@@ -111,14 +113,14 @@ impl Picture for SourcePicture {
             let epoch = state.epoch;
             if let Some(writer) = self.memory.writer() {
                 // What look-ups wrote since then comes first.
-                writer.flush().await.map_err(unkept)?;
+                writer.flush().await.map_err(|error| unkept(&error))?;
             }
             let sweep = move || {
                 let memory = &this.memory;
                 let stored = match memory.store() {
                     Some(store) => store
                         .sweep(&this.name, epoch, started_at, &stored(state), &mut |_| {})
-                        .map_err(unkept)?,
+                        .map_err(|error| unkept(&error))?,
                     None => 0,
                 };
                 // Memory last: what is in it only was never durable.
@@ -130,7 +132,7 @@ impl Picture for SourcePicture {
     }
 
     fn devices(&self) -> Option<u64> {
-        None
+        self.memory.store()?.device_count(&self.name).ok()
     }
 }
 
@@ -138,11 +140,16 @@ impl Picture for SourcePicture {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PictureError> {
+    let work = || {
+        // These threads do nothing that anybody waits for.
+        portreeve_store::give_way();
+        work()
+    };
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| PictureError(error.to_string()))
 }
 
-fn unkept(error: portreeve_store::StoreError) -> PictureError {
+fn unkept(error: &portreeve_store::StoreError) -> PictureError {
     PictureError(error.to_string())
 }
 

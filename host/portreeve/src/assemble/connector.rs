@@ -39,9 +39,17 @@ pub(super) async fn load(
     let settings = ConnectorSettings {
         settings: config.settings.to_json(),
         limits: config.limits.to_limits(config.timeout),
-        pages: PageLimits::default(),
         breaker: config.limits.to_breaker(),
         egress,
+        pages: PageLimits {
+            wall_clock: config
+                .inventory
+                .as_ref()
+                .map_or(PageLimits::default().wall_clock, |inventory| {
+                    inventory.page_timeout.0
+                }),
+            ..PageLimits::default()
+        },
         state: match store {
             Some(store) => Arc::new(StoredState::new(Arc::clone(store), &config.name.value)),
             None => Arc::new(MemoryState::new(StateQuota::default())),

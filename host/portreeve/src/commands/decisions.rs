@@ -18,6 +18,10 @@ use crate::output::{BAD, FAIR, GOOD, styled};
 const GLANCE: Duration = Duration::from_millis(250);
 
 /// Shows the log, oldest first.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command that has nothing else to do until there is more"
+)]
 pub(super) fn run(config: &Config, command: &Decisions) -> anyhow::Result<ExitCode> {
     let Some(store) = &config.store else {
         let problem = Problem::nowhere("the configuration has no place for decisions");

@@ -33,8 +33,12 @@ pub(super) fn run(
     let path = store.directory.0.join(portreeve_store::FILE_NAME);
     match command {
         StoreCommand::Verify { .. } => verify(&path, arguments.json),
-        StoreCommand::Backup { file, .. } => super::block_on(back_up(config, &path, file))?,
-        StoreCommand::Restore { file, .. } => restore(file, &store.directory.0, &path),
+        StoreCommand::Backup { file, .. } => {
+            super::block_on(back_up(config, &path, file, arguments.json))?
+        }
+        StoreCommand::Restore { file, .. } => {
+            restore(file, &store.directory.0, &path, arguments.json)
+        }
         StoreCommand::Compact { .. } => compact(&path, arguments.json),
     }
 }
@@ -76,7 +80,12 @@ fn verify(path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn back_up(config: &Config, path: &Path, file: &Path) -> anyhow::Result<ExitCode> {
+async fn back_up(
+    config: &Config,
+    path: &Path,
+    file: &Path,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let file = absolute(file)?;
     if let Some(control) = Control::connect(config).await? {
         let body = json!({ "path": file });
@@ -90,11 +99,15 @@ async fn back_up(config: &Config, path: &Path, file: &Path) -> anyhow::Result<Ex
         let store = store.map_err(|error| explain(&error))?;
         portreeve_store::backup(&store, &file).map_err(|error| explain(&error))?;
     }
-    output::line(format!("copied to `{}`", file.display()))?;
+    if as_json {
+        output::json(&json!({ "path": file }))?;
+    } else {
+        output::line(format!("copied to `{}`", file.display()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn restore(file: &Path, directory: &Path, path: &Path) -> anyhow::Result<ExitCode> {
+fn restore(file: &Path, directory: &Path, path: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     if !file.is_file() {
         let problem = Problem::nowhere(format!("there is no copy at `{}`", file.display()));
         let hint = "`portreeve store backup FILE` makes one";
@@ -105,6 +118,10 @@ fn restore(file: &Path, directory: &Path, path: &Path) -> anyhow::Result<ExitCod
     let restored = portreeve_store::restore(file, path, &mut Checker::default().check());
     let (report, before) = restored.map_err(|error| explain(&error))?;
     let devices: u64 = report.devices.iter().map(|(_, count)| count).sum();
+    if as_json {
+        output::json(&json!({ "path": path, "devices": devices, "before": before }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     output::line(format!(
         "`{}` is in place, with {devices} devices",
         path.display()

@@ -1,6 +1,6 @@
 //! The log of what was decided.
 //!
-//! Append-only files of one JSON object a line, under `data_dir/decisions/`.
+//! Append-only files of one JSON object a line, under `decisions/` beside it.
 //! Not in the database, because what matters for a log is another thing: any
 //! log shipper reads the files while the gateway runs, nothing is ever changed,
 //! old ones are deleted as a whole, and a line that a crash tore costs one
@@ -36,5 +36,5 @@ pub use record::{Gap, LoggedReason, Record};
 pub use time::{InvalidTime, format_time, parse_time};
 pub use writer::{DecisionWriter, LogError, LogSettings};
 
-/// The name of the log's directory under `data_dir`.
+/// The name of the log's directory under its directory.
 pub const DIRECTORY_NAME: &str = "decisions";

@@ -13,6 +13,7 @@ use super::files::{self, Files, Limits, Open};
 use super::keep::Keep;
 use super::line::{render_entry, render_gap};
 use super::queue::{DecisionLog, Shared, count};
+use crate::give_way;
 
 /// How long an entry may wait before it is in the file.
 const PACE: Duration = Duration::from_millis(200);
@@ -93,6 +94,7 @@ impl DecisionWriter {
         let thread = std::thread::Builder::new()
             .name("decision-log".to_owned())
             .spawn(move || {
+                give_way();
                 // Nobody listens any more when the owner was dropped.
                 let _ = finish.send(worker.run());
             })

@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::device::DeviceRow;
 use crate::document::{DocumentError, SetDocument};
 use crate::error::StoreError;
+use crate::give_way;
 use crate::inventory::InventoryState;
 use crate::store::Store;
 use crate::word::Dictionary;
@@ -109,6 +110,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
+                give_way();
                 // Nobody listens any more when the owner was dropped.
                 let _ = finish.send(worker.run());
             })?;

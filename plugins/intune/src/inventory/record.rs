@@ -236,9 +236,7 @@ fn attributes(entry: &ManagedDevice<'_>) -> Vec<Attribute> {
             Some(&entry.exchange_access_state_reason),
             &[],
         ),
-        ("intune.managed-device-name", Some(&entry.managed_name), &[]),
         ("intune.subscriber-carrier", Some(&entry.carrier), &[]),
-        ("intune.eas-device-id", Some(&entry.eas_device_id), &[]),
         (
             "intune.bitlocker-status",
             health.map(|health| &health.bitlocker),

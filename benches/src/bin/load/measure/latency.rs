@@ -2,9 +2,10 @@
 
 use super::sync::Syncing;
 use crate::effort::Effort;
-use crate::generator::{Latencies, Paced, Version, one};
+use crate::generator::{Latencies, Paced, Target, Version, one};
 use crate::product::{self, NO_SYNC};
 use crate::report::{LATENCY_HEAD, Report, Table, latency_cells};
+use crate::servers::Bare;
 use crate::subject::{Subject, Transport};
 
 const RATES: [u32; 3] = [1_000, 5_000, 10_000];
@@ -23,13 +24,18 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
          connection.",
         effort.paced.as_secs()
     ));
-    let mut head = vec!["beside", "transport", "rate/s"];
+    report.paragraph(
+        "The constant answer comes from another process. Beside a sync it shows what the sync \
+         costs everybody on these processors, whoever answers.",
+    );
+    let bare = Bare::start(subject.stand.directory(), &subject.constant).await?;
+    let mut head = vec!["beside", "server", "transport", "rate/s"];
     head.extend(LATENCY_HEAD);
     head.push("sent late p99 µs");
     let mut table = Table::new(&head);
-    rows(effort, &subject, "nothing", &mut table).await?;
+    rows(effort, &subject, &bare, "nothing", &mut table).await?;
     if let Some(syncing) = Syncing::start(&subject.stand).await? {
-        rows(effort, &subject, "inventory sync", &mut table).await?;
+        rows(effort, &subject, &bare, "inventory sync", &mut table).await?;
         let syncs = syncing.stop().await?;
         report.table(&table);
         report.paragraph(&format!("Syncs that ended beside it: {syncs}."));
@@ -43,18 +49,25 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
 async fn rows(
     effort: &Effort,
     subject: &Subject,
+    bare: &Bare,
     beside: &str,
     table: &mut Table,
 ) -> anyhow::Result<()> {
     for transport in [Transport::Plain, Transport::Tls] {
         for rate in RATES {
-            let latencies = at(effort, subject, transport, rate).await?;
-            let cells = latency_cells(&latencies);
-            let (rate, late) = (rate.to_string(), format!("{:.0}", latencies.own_p99()));
-            let mut row = vec![beside, transport.as_str(), &rate];
-            row.extend(cells.iter().map(String::as_str));
-            row.push(&late);
-            table.row(&row);
+            for (server, origins) in [
+                ("gateway, hit in memory", &subject.origins),
+                ("same stack, constant answer", &bare.origins),
+            ] {
+                let target = subject.target_of(origins, transport, Version::Http1)?;
+                let latencies = at_target(effort, subject, target, rate).await?;
+                let cells = latency_cells(&latencies);
+                let (rate, late) = (rate.to_string(), format!("{:.0}", latencies.own_p99()));
+                let mut row = vec![beside, server, transport.as_str(), &rate];
+                row.extend(cells.iter().map(String::as_str));
+                row.push(&late);
+                table.row(&row);
+            }
         }
     }
     Ok(())
@@ -67,8 +80,18 @@ pub(super) async fn at(
     transport: Transport,
     rate: u32,
 ) -> anyhow::Result<Latencies> {
+    let target = subject.target(transport, Version::Http1)?;
+    at_target(effort, subject, target, rate).await
+}
+
+async fn at_target(
+    effort: &Effort,
+    subject: &Subject,
+    target: Target,
+    rate: u32,
+) -> anyhow::Result<Latencies> {
     let paced = Paced {
-        target: subject.target(transport, Version::Http1)?,
+        target,
         paths: one(&subject.path),
         connections: CONNECTIONS,
         rate,
