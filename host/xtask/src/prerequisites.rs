@@ -10,8 +10,11 @@ use anyhow::{Context as _, ensure};
 
 use crate::step::{on_path, run, run_command, say};
 
-/// Debian's packages, and a file that tells whether each is there.
-const PACKAGES: [(&str, &[&str]); 9] = [
+/// A Debian package, and files of which one tells that it is there.
+type Package = (&'static str, &'static [&'static str]);
+
+/// What tests need.
+pub(crate) const TESTS: &[Package] = &[
     ("freeradius", &["/usr/sbin/freeradius"]),
     ("freeradius-rest", &["/usr/lib/freeradius/rlm_rest.so"]),
     ("freeradius-utils", &["/usr/bin/radclient"]),
@@ -21,15 +24,23 @@ const PACKAGES: [(&str, &[&str]); 9] = [
     ),
     ("openssl", &["/usr/bin/openssl"]),
     ("python3-venv", &["/usr/share/doc/python3-venv"]),
+];
+
+/// What benches need.
+pub(crate) const BENCHES: &[Package] = &[
+    ("openssl", &["/usr/bin/openssl"]),
     ("wrk", &["/usr/bin/wrk"]),
     ("nginx-light", &["/usr/sbin/nginx"]),
     ("valgrind", &["/usr/bin/valgrind"]),
 ];
 
+/// What counting instructions needs.
+pub(crate) const INSTRUCTIONS: &[Package] = &[("valgrind", &["/usr/bin/valgrind"])];
+
 /// Installs the Debian packages that are missing.
-pub(crate) fn debian_packages(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn debian_packages(root: &Path, packages: &[Package]) -> anyhow::Result<()> {
     let present = |files: &[&str]| files.iter().any(|file| Path::new(file).exists());
-    let mut missing: Vec<&str> = PACKAGES
+    let mut missing: Vec<&str> = packages
         .iter()
         .filter(|(_, files)| !present(files))
         .map(|(package, _)| *package)
@@ -61,6 +72,8 @@ pub(crate) fn debian_packages(root: &Path) -> anyhow::Result<()> {
         command
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
+            // A server that is installed for a bench shall not start.
+            .env("RUNLEVEL", "1")
             .current_dir(root);
         run_command(&mut command).with_context(|| hint.clone())
     };

@@ -79,7 +79,14 @@ impl Name {
 
 /// Measures, and keeps the result under the day and the machine.
 pub(crate) fn bench(root: &Path, arguments: &Bench) -> anyhow::Result<()> {
-    step("Debian packages", || prerequisites::debian_packages(root))?;
+    let packages = if arguments.check {
+        prerequisites::INSTRUCTIONS
+    } else {
+        prerequisites::BENCHES
+    };
+    step("Debian packages", || {
+        prerequisites::debian_packages(root, packages)
+    })?;
     if arguments.check {
         step("build", || build_programs(root))?;
         return step("instructions", || instructions::check(root));
