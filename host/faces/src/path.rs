@@ -50,6 +50,18 @@ pub(crate) fn area(path: &str) -> Area {
         Area::Face(Face::Rest)
     } else if path.starts_with("/radius/") {
         Area::Face(Face::Radius)
+    } else if path.starts_with("/ciscoise/") {
+        Area::Face(Face::Ise)
+    } else if path.starts_with("/pxgrid/") {
+        Area::Face(Face::Pxgrid)
+    } else if path.starts_with("/intune/") {
+        Area::Face(Face::Intune)
+    } else if path.starts_with("/api/v1/devices") {
+        Area::Face(Face::Kandji)
+    } else if path.starts_with("/JSSResource/") || path.starts_with("/api/v1/auth/") {
+        Area::Face(Face::Jamf)
+    } else if path.starts_with("/clearpass/") {
+        Area::Face(Face::Clearpass)
     } else if path == "/metrics" {
         Area::Face(Face::Metrics)
     } else if path == "/healthz" || path == "/readyz" {
@@ -95,6 +107,13 @@ mod tests {
             ("/v1/admin/clients", Area::Face(Face::Admin)),
             ("/v1/administrators", Area::Face(Face::Rest)),
             ("/radius/anything", Area::Face(Face::Radius)),
+            ("/ciscoise/mdminfo", Area::Face(Face::Ise)),
+            ("/pxgrid/control/version", Area::Face(Face::Pxgrid)),
+            ("/intune/graph/v1.0/x", Area::Face(Face::Intune)),
+            ("/api/v1/devices/", Area::Face(Face::Kandji)),
+            ("/api/v1/auth/token", Area::Face(Face::Jamf)),
+            ("/JSSResource/computers", Area::Face(Face::Jamf)),
+            ("/clearpass/devices/x", Area::Face(Face::Clearpass)),
             ("/metrics", Area::Face(Face::Metrics)),
             ("/metrics/", Area::Common),
             ("/healthz", Area::Health),

@@ -36,6 +36,8 @@ enum Command {
     },
     /// Show the main job running: tenant, gateway, questions and answers.
     Demo(demo::Demo),
+    /// Install what the tests need beside the Rust toolchain, and do nothing else.
+    Prerequisites,
     /// Format, lint, and run all tests, guests included. Installs what is
     /// missing beside the Rust toolchain (Debian packages, msal clients).
     Test,
@@ -63,6 +65,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Guests { names } => guests::print_summary(&guests::build(&root, &names)?),
         Command::Demo(demo) => demo::demo(&root, &demo),
+        Command::Prerequisites => prerequisites::of_tests(&root),
         Command::Test => test::test(&root),
         Command::Deny => deny::deny(&root),
         Command::Bench(arguments) => bench::bench(&root, &arguments),

@@ -8,13 +8,13 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use crate::step::{on_path, run, run_command, say};
+use crate::step::{on_path, run, run_command, say, step};
 
 /// A Debian package, and files of which one tells that it is there.
 type Package = (&'static str, &'static [&'static str]);
 
 /// What tests need.
-pub(crate) const TESTS: &[Package] = &[
+const TESTS: &[Package] = &[
     ("freeradius", &["/usr/sbin/freeradius"]),
     ("freeradius-rest", &["/usr/lib/freeradius/rlm_rest.so"]),
     ("freeradius-utils", &["/usr/bin/radclient"]),
@@ -36,6 +36,12 @@ pub(crate) const BENCHES: &[Package] = &[
 
 /// What counting instructions needs.
 pub(crate) const INSTRUCTIONS: &[Package] = &[("valgrind", &["/usr/bin/valgrind"])];
+
+/// Installs everything that tests need.
+pub(crate) fn of_tests(root: &Path) -> anyhow::Result<()> {
+    step("Debian packages", || debian_packages(root, TESTS))?;
+    step("third-party clients", || tenant_clients(root))
+}
 
 /// Installs the Debian packages that are missing.
 pub(crate) fn debian_packages(root: &Path, packages: &[Package]) -> anyhow::Result<()> {
@@ -91,7 +97,7 @@ fn is_root() -> bool {
 /// Installs the clients that we did not write: msal from `PyPI`,
 /// `@azure/msal-node` from npm. Their versions are pinned; what is there
 /// already is kept until a pin changes.
-pub(crate) fn tenant_clients(root: &Path) -> anyhow::Result<()> {
+fn tenant_clients(root: &Path) -> anyhow::Result<()> {
     let clients = root.join("tests/tenant/clients");
     let folder = root.join("target/clients");
     fs::create_dir_all(&folder)?;

@@ -15,12 +15,7 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
         run(root, "cargo", ["fmt", "--all", "--check"])?;
         run(&plugins, "cargo", ["fmt", "--all", "--check"])
     })?;
-    step("Debian packages", || {
-        prerequisites::debian_packages(root, prerequisites::TESTS)
-    })?;
-    step("third-party clients", || {
-        prerequisites::tenant_clients(root)
-    })?;
+    prerequisites::of_tests(root)?;
     step("guests", || {
         guests::print_summary(&guests::build(root, &[])?)
     })?;

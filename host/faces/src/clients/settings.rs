@@ -56,9 +56,35 @@ pub enum Face {
     Metrics,
     /// `/v1/admin/…`
     Admin,
+    /// `/ciscoise/…`: the MDM API of Cisco ISE.
+    Ise,
+    /// `/pxgrid/…`: pxGrid control, services and publish-subscribe.
+    Pxgrid,
+    /// `/intune/…`: what products ask Microsoft Intune.
+    Intune,
+    /// `/api/v1/devices`: what `PacketFence` asks Kandji.
+    Kandji,
+    /// `/JSSResource/…`: what `PacketFence` asks Jamf Pro.
+    Jamf,
+    /// `/clearpass/…`: flat JSON for HTTP authorization sources.
+    Clearpass,
 }
 
 impl Face {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 10] = [
+        Self::Rest,
+        Self::Radius,
+        Self::Metrics,
+        Self::Admin,
+        Self::Ise,
+        Self::Pxgrid,
+        Self::Intune,
+        Self::Kandji,
+        Self::Jamf,
+        Self::Clearpass,
+    ];
+
     /// The word for it in the configuration, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -66,16 +92,17 @@ impl Face {
             Self::Radius => "radius",
             Self::Metrics => "metrics",
             Self::Admin => "admin",
+            Self::Ise => "ise",
+            Self::Pxgrid => "pxgrid",
+            Self::Intune => "intune",
+            Self::Kandji => "kandji",
+            Self::Jamf => "jamf",
+            Self::Clearpass => "clearpass",
         }
     }
 
-    const fn bit(self) -> u8 {
-        match self {
-            Self::Rest => 1,
-            Self::Radius => 2,
-            Self::Metrics => 4,
-            Self::Admin => 8,
-        }
+    const fn bit(self) -> u16 {
+        1 << self as u16
     }
 }
 
@@ -87,7 +114,7 @@ impl fmt::Display for Face {
 
 /// Several faces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FaceSet(u8);
+pub(super) struct FaceSet(u16);
 
 impl FaceSet {
     pub(super) fn contains(self, face: Face) -> bool {

@@ -26,16 +26,9 @@ pub(crate) struct ClientConfig {
     pub(crate) patience: Span,
 }
 
-const FACES: [(&str, Face); 4] = [
-    ("rest", Face::Rest),
-    ("radius", Face::Radius),
-    ("metrics", Face::Metrics),
-    ("admin", Face::Admin),
-];
-
 impl FromNode for Face {
     fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
-        choice(node, reader, &FACES)
+        choice(node, reader, &Face::ALL.map(|face| (face.as_str(), face)))
     }
 }
 
