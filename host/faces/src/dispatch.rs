@@ -76,6 +76,7 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(radius::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,

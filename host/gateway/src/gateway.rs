@@ -18,7 +18,7 @@ use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::rules::Rules;
-use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
+use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
 
 /// The pipeline of one question.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub struct Gateway {
     pub(crate) fetchers: Vec<Arc<Fetcher>>,
     pub(crate) rules: ArcSwap<Rules>,
     pub(crate) memory: Arc<Memory>,
+    sessions: Arc<Sessions>,
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
     pub(crate) journal: Option<Journal>,
@@ -83,6 +84,7 @@ impl Gateway {
         if let Some(log) = &settings.log {
             registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
+        settings.sessions.register(registry)?;
         let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
         let fetchers = settings
             .sources
@@ -116,6 +118,7 @@ impl Gateway {
             fetchers: fetchers.collect(),
             rules: ArcSwap::from_pointee(rules),
             memory,
+            sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
             journal: settings.log.map(Journal::new),
@@ -173,6 +176,11 @@ impl Gateway {
     /// What is known about devices.
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The sessions that network access servers have reported.
+    pub const fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Whether the parts are in order.

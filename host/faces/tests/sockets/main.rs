@@ -19,5 +19,6 @@ mod operations;
 mod overload;
 mod prepared;
 mod schema;
+mod sessions;
 mod shutdown;
 mod stand;

@@ -11,14 +11,14 @@ use portreeve_gateway::{
 
 use portreeve_store::decisions::DecisionLog;
 
-use super::{Parts, inventory_settings};
+use super::{KeptMemory, Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig, OnError};
 
 /// Sources and policies are in the order of the configuration.
 pub(crate) fn gateway_settings(
     config: &Config,
     parts: Parts,
-    memory: &Arc<Memory>,
+    kept: &KeptMemory,
     log: Option<DecisionLog>,
 ) -> GatewaySettings {
     let sources = config.connectors.0.iter().zip(parts.connectors);
@@ -47,7 +47,8 @@ pub(crate) fn gateway_settings(
         sources: sources.collect(),
         chain: chain.collect(),
         lists,
-        memory: Arc::clone(memory),
+        memory: Arc::clone(&kept.memory),
+        sessions: Arc::clone(&kept.sessions),
         log,
         max_verdicts: config.cache.max_verdicts,
         verdict_ttl: config.chain.verdict_ttl.0,

@@ -105,7 +105,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let registry = Registry::new();
     let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
     let (log, decisions) = assemble::decisions(&config)?.unzip();
-    let settings = assemble::gateway_settings(&config, parts, &kept.memory, log);
+    let settings = assemble::gateway_settings(&config, parts, &kept, log);
     let gateway = Gateway::new(settings, &registry)?;
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     let shutdown_timeout = config.server.shutdown_timeout.0;
