@@ -44,9 +44,10 @@ impl Faces {
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
             gateway,
-            clients: Clients::new(clients)?,
+            clients: Clients::new(clients, &sources)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -31,7 +31,7 @@ mod server;
 mod settings;
 mod text;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};
