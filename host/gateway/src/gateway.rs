@@ -191,6 +191,11 @@ impl Gateway {
         Some(fetcher.check(deadline).await)
     }
 
+    /// The sources by name, in the operator's order.
+    pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.fetchers.iter().map(|fetcher| fetcher.name())
+    }
+
     /// Who is quarantined.
     pub const fn quarantine(&self) -> &Quarantine {
         &self.quarantine

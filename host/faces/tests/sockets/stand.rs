@@ -15,8 +15,8 @@ use portreeve_domain::{
     Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
-    Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings,
+    PxgridSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -254,6 +254,17 @@ fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     Inventory::start(vec![source], &Registry::new()).unwrap()
 }
 
+/// Anybody may make an account; certificates of clients are approved at once.
+fn pxgrid() -> PxgridSettings {
+    PxgridSettings {
+        node_name: "portreeve".to_owned(),
+        url: None,
+        accounts: true,
+        approve_certificates: true,
+        patience: Duration::from_millis(300),
+    }
+}
+
 pub(crate) fn client(
     name: &str,
     authentication: ClientAuthentication,
@@ -263,8 +274,8 @@ pub(crate) fn client(
         name: name.into(),
         authentication: vec![authentication],
         faces: faces.to_vec(),
-        networks: Vec::new(),
         patience: Duration::from_millis(300),
+        ..ClientSettings::default()
     }
 }
 
@@ -289,7 +300,7 @@ fn clients() -> Vec<ClientSettings> {
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
-        client("ise", certificate, &[Face::Rest]),
+        client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
         elsewhere,
     ]
 }
@@ -349,6 +360,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            pxgrid: folder.map(|_| pxgrid()),
         };
         settings
             .listeners

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_cache::{Remembered, SourceId};
-use portreeve_domain::{Connection, Identifier, MacAddress, Question, Timestamp};
+use portreeve_domain::{Connection, Identifier, MacAddress, Question, SourceSet, Timestamp};
 
 use super::Standing;
 use crate::answer::subject;
@@ -44,12 +44,12 @@ impl Gateway {
     }
 
     /// The record that speaks for the endpoint of a record: that of the first
-    /// source, in the operator's order, that knows the same hardware.
-    pub(crate) fn speaker(&self, record: &Record) -> Record {
+    /// of `sources`, in the operator's order, that knows the same hardware.
+    pub(crate) fn speaker(&self, record: &Record, sources: SourceSet) -> Record {
         let source = record.source().0;
         if source > 0 {
             let names = hardware(record);
-            for earlier in 0..source {
+            for earlier in (0..source).filter(|it| sources.contains(usize::from(*it))) {
                 if let Some(other) = self.same_hardware(record, SourceId(earlier), &names) {
                     return other;
                 }
@@ -115,7 +115,7 @@ impl Gateway {
             _ => return None,
         }
         let now = Timestamp::now();
-        let sightings = self.recall(&best, now);
+        let sightings = self.recall(&best, connection.view.sources, now);
         let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
         let picture = self.picture(&sightings);
         let rules = self.rules.load_full();

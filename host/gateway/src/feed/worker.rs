@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use portreeve_cache::Records;
-use portreeve_domain::Timestamp;
+use portreeve_domain::{SourceSet, Timestamp};
 use tokio::runtime::Handle;
 
 use super::endpoint::Judged;
@@ -163,7 +163,7 @@ impl<'a> Worker<'a> {
         let mut endpoints: Vec<(Record, Judged)> = Vec::new();
         for record in &records {
             identities.push(record.identity());
-            let speaker = gateway.speaker(record);
+            let speaker = gateway.speaker(record, SourceSet::ALL);
             identities.push(speaker.identity());
             let is_known = |(known, _): &(Record, Judged)| known.identity() == speaker.identity();
             if endpoints.iter().any(is_known) {

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_domain::{Connection, Device, Identifier, Outcome, Timestamp};
+use portreeve_domain::{Connection, Device, Identifier, Outcome, SourceSet, Timestamp};
 
 pub use self::pictures::{Lack, Pictures};
 
@@ -53,9 +53,10 @@ impl Wanted {
 /// One endpoint of a survey.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// Everything that the record in use names it by.
+    /// What the record in use names it by: its addresses, and the other names
+    /// that the asker may see.
     pub identifiers: Arc<[Identifier]>,
-    /// What is known about it.
+    /// What is known about it, as far as the asker may see it.
     pub device: Arc<Device>,
     /// The connector instance that says so.
     pub source: Arc<str>,
@@ -71,6 +72,7 @@ pub struct Endpoint {
 pub struct Survey {
     taken_at: Timestamp,
     memory: Arc<Memory>,
+    asker: Arc<Connection>,
     surveyed: Vec<Surveyed>,
 }
 
@@ -147,10 +149,14 @@ impl Survey {
     }
 
     fn decode(&self, surveyed: &Surveyed) -> Endpoint {
-        let device = self.memory.devices().device(&surveyed.record);
+        let device = Arc::new(self.memory.devices().device(&surveyed.record));
+        // Addresses are what a list is asked for.
+        let macs = device.ids.iter().filter(|id| id.as_mac().is_some());
+        let macs: Vec<Identifier> = macs.cloned().collect();
+        let device = self.asker.view.of(&device, &macs);
         Endpoint {
-            identifiers: device.ids.clone().into(),
-            device: Arc::new(device),
+            identifiers: device.ids.as_slice().into(),
+            device,
             source: self.memory.name_of(surveyed.record.source()),
             fetched_at: surveyed.fetched_at,
             outcome: surveyed.outcome.clone(),
@@ -161,7 +167,8 @@ impl Survey {
 impl Gateway {
     /// Every known endpoint once, with what would be answered about it if
     /// `asker` asked for it by its best identifier. An endpoint that several
-    /// sources know is there as the first of them describes it.
+    /// sources know is there as the first of them describes it. Sources that the
+    /// asker does not see are left out of account.
     ///
     /// While changes are told ([`FeedSettings`](crate::FeedSettings)) the
     /// verdicts are at hand; else every endpoint is decided about anew.
@@ -170,8 +177,9 @@ impl Gateway {
         wanted: Wanted,
         asker: &Arc<Connection>,
     ) -> Result<Survey, SurveyError> {
-        self.check_pictures()?;
-        let (taken_at, known) = if self.feed.is_enabled() {
+        let sources = asker.view.sources;
+        self.check_pictures(sources)?;
+        let (taken_at, known) = if self.feed.is_enabled() && sources == SourceSet::ALL {
             if !self.feed.catch_up(PATIENCE).await {
                 return Err(SurveyError::Behind {
                     retry_after: self.retry_after,
@@ -179,7 +187,7 @@ impl Gateway {
             }
             self.standings()
         } else {
-            self.records()
+            self.records(sources)
         };
         let mut surveyed = Vec::new();
         for (record, standing) in known {
@@ -199,10 +207,11 @@ impl Gateway {
             }
         }
         // A sync may have begun to fail meanwhile, or memory to be too small.
-        self.check_pictures()?;
+        self.check_pictures(sources)?;
         Ok(Survey {
             taken_at,
             memory: Arc::clone(&self.memory),
+            asker: Arc::clone(asker),
             surveyed,
         })
     }
@@ -216,16 +225,21 @@ impl Gateway {
     }
 
     /// The records that speak for endpoints.
-    fn records(&self) -> (Timestamp, Vec<(Record, Option<Standing>)>) {
+    fn records(&self, sources: SourceSet) -> (Timestamp, Vec<(Record, Option<Standing>)>) {
         let records = self.memory.devices().records().map(Record::detach);
-        let speaking = records.filter(|record| self.speaker(record).is(record));
+        let seen = |record: &Record| sources.contains(usize::from(record.source().0));
+        let speaking =
+            records.filter(|record| seen(record) && self.speaker(record, sources).is(record));
         let known = speaking.map(|record| (record, None)).collect();
         (Timestamp::now(), known)
     }
 
-    fn check_pictures(&self) -> Result<(), SurveyError> {
+    fn check_pictures(&self, sources: SourceSet) -> Result<(), SurveyError> {
         let now = Timestamp::now();
-        for fetcher in &self.fetchers {
+        for (place, fetcher) in self.fetchers.iter().enumerate() {
+            if !sources.contains(place) {
+                continue;
+            }
             let name = fetcher.name();
             let lack = match self.pictures.get() {
                 Some(pictures) => pictures.lack(name, now),
