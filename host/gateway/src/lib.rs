@@ -13,6 +13,7 @@ mod answer;
 mod chain;
 mod conflict;
 mod decide;
+pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
@@ -22,12 +23,14 @@ mod memory;
 mod metrics;
 pub mod plugin;
 mod prepared;
+pub mod quarantine;
 mod recall;
 mod rules;
 mod session;
 mod settings;
 mod source;
 pub mod striped;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +40,7 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
+pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};

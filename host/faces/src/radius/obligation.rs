@@ -55,10 +55,7 @@ pub(super) fn apply(
         .or(several.then_some(Tag::FIRST))
         .map(|Tag(first)| first);
     for obligation in obligations {
-        let applied = match &obligation.kind {
-            ObligationKind::Vlan(vlan) => tunnel(vlan, &mut tag, attributes),
-            kind => apply_one(kind, attributes),
-        };
+        let applied = apply_one(&obligation.kind, &mut tag, attributes);
         if !obligation.advisory {
             applied?;
         }
@@ -92,9 +89,13 @@ fn tunnel(
     Ok(())
 }
 
-fn apply_one(kind: &ObligationKind, attributes: &mut Attributes) -> Result<(), Inapplicable> {
+fn apply_one(
+    kind: &ObligationKind,
+    tag: &mut Option<u8>,
+    attributes: &mut Attributes,
+) -> Result<(), Inapplicable> {
     match kind {
-        ObligationKind::Vlan(_) => {}
+        ObligationKind::Vlan(vlan) => tunnel(vlan, tag, attributes)?,
         ObligationKind::Acl(acl) => access_list(acl, attributes)?,
         ObligationKind::Sgt(tag) => {
             let pair = format!("cts:security-group-tag={tag:04x}-00");
@@ -109,7 +110,7 @@ fn apply_one(kind: &ObligationKind, attributes: &mut Attributes) -> Result<(), I
         }
         ObligationKind::SessionTimeout(span) => session_timeout(*span, attributes),
         ObligationKind::Redirect(url) => {
-            pair("redirect", &format!("url-redirect={url}"), attributes)?
+            pair("redirect", &format!("url-redirect={url}"), attributes)?;
         }
         // About a running session; this answer is about one that begins.
         ObligationKind::ChangeOfAuthorization => {}

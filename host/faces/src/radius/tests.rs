@@ -447,7 +447,7 @@ fn access_lists() {
     check(&long, &format!("reply:Filter-Id := \"{long}\""));
     check(
         "#ACSACL#-IP-STAFF-5f1b",
-        r##"reply:Cisco-AVPair += "ACS:CiscoSecure-Defined-ACL=#ACSACL#-IP-STAFF-5f1b""##,
+        r#"reply:Cisco-AVPair += "ACS:CiscoSecure-Defined-ACL=#ACSACL#-IP-STAFF-5f1b""#,
     );
     check(
         "permit udp any any eq 53\n  deny ip any any\n",

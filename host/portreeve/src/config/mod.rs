@@ -21,6 +21,8 @@ mod place;
 mod plugin;
 mod policy;
 mod problem;
+mod pxgrid;
+mod rate;
 mod read;
 mod resources;
 mod secret;
@@ -45,6 +47,7 @@ pub(crate) use place::Located;
 pub(crate) use plugin::Settings;
 pub(crate) use policy::{OnError, PolicyConfig};
 pub(crate) use problem::{Problem, Problems};
+pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use read::{listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
@@ -72,6 +75,7 @@ pub(crate) struct Config {
     pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
     pub(crate) decisions: DecisionsConfig,
+    pub(crate) pxgrid: Option<PxgridConfig>,
     pub(crate) plugins: PluginsConfig,
     pub(crate) log: LogConfig,
 }
@@ -115,6 +119,7 @@ impl Config {
         let mut connectors = Named(connectors.collect());
         let sources = root.section("sources");
         connectors.order(&sources, "order", true);
+        client::check_sources(&clients.0, &connectors.names(), root.reader);
         let sources_config = SourcesConfig {
             order: connectors.owned_names(),
             max_calls: sources.or("max-calls", 256),
@@ -138,6 +143,9 @@ impl Config {
         let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
         let decisions = DecisionsConfig::read(root.section("decisions"), store.is_some());
+        let pxgrid = root
+            .optional_section("pxgrid")
+            .map(|section| PxgridConfig::read(section, store.is_some()));
         let plugins = PluginsConfig::read(root.section("plugins"));
         let log = LogConfig::read(root.section("log"));
         root.finish();
@@ -156,6 +164,7 @@ impl Config {
                 None => None,
             },
             decisions,
+            pxgrid,
             plugins,
             log,
         })
