@@ -18,6 +18,7 @@ mod local;
 mod operations;
 mod overload;
 mod prepared;
+mod pxgrid;
 mod schema;
 mod shutdown;
 mod stand;

@@ -15,8 +15,8 @@ use portreeve_domain::{
     Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
-    Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings,
+    PxgridSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -252,6 +252,17 @@ fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     Inventory::start(vec![source], &Registry::new()).unwrap()
 }
 
+/// Anybody may make an account; certificates of clients are approved at once.
+fn pxgrid() -> PxgridSettings {
+    PxgridSettings {
+        node_name: "portreeve".to_owned(),
+        url: None,
+        accounts: true,
+        approve_certificates: true,
+        patience: Duration::from_millis(300),
+    }
+}
+
 pub(crate) fn client(
     name: &str,
     authentication: ClientAuthentication,
@@ -287,7 +298,7 @@ fn clients() -> Vec<ClientSettings> {
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
-        client("ise", certificate, &[Face::Rest]),
+        client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
         elsewhere,
     ]
 }
@@ -347,6 +358,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            pxgrid: folder.map(|_| pxgrid()),
         };
         settings
             .listeners
