@@ -13,6 +13,7 @@ mod metrics;
 mod outlet;
 mod session;
 pub(crate) mod stomp;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,8 @@ pub(crate) use broker::Broker;
 pub(crate) use conversation::Permissions;
 use metrics::PubsubMetrics;
 pub(crate) use session::{Session, Until};
+pub(crate) use subscribe::Upgrade;
+pub(super) use subscribe::routes;
 
 /// Connections of one node; what Cisco ISE takes.
 const MOST_OF_NODE: usize = 100;
