@@ -140,6 +140,7 @@ impl Dispatcher {
         }
         let client = self.authenticate(peer, area, id, request.headers())?;
         *asker = Some(Arc::clone(client));
+        self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
             Route::Device(segment) => {
                 rest::device(&self.faces, client, id, segment, request.uri().query()).await
@@ -190,6 +191,20 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
+    }
+
+    fn admit(&self, client: &Client, peer: &Peer, id: &RequestId) -> Result<(), Problem> {
+        client.admit(Instant::now()).map_err(|after| {
+            self.faces.metrics.count_rate_limited(&client.name);
+            tracing::info!(
+                client = &*client.name,
+                peer = %peer.address,
+                request = id.as_str(),
+                "a client asks more often than it may"
+            );
+            let detail = format!("client `{}` asks more often than it may", client.name);
+            Problem::new(ProblemKind::TooManyRequests, detail).retry_after(after)
+        })
     }
 
     /// Goes through axum.

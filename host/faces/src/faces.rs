@@ -52,10 +52,11 @@ impl Faces {
         let pxgrid = pxgrid
             .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
             .transpose()?;
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
             pxgrid,
             gateway,
-            clients: Clients::new(clients)?,
+            clients: Clients::new(clients, &sources)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -32,7 +32,7 @@ mod server;
 mod settings;
 mod text;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;

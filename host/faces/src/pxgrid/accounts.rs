@@ -59,7 +59,7 @@ pub(crate) enum AccountError {
 
 /// The accounts of all nodes.
 pub(crate) struct Accounts {
-    accounts: RwLock<HashMap<NodeName, Account>>,
+    by_name: RwLock<HashMap<NodeName, Account>>,
     store: Option<Arc<Store>>,
     /// One change after another, so that memory and store agree.
     changing: tokio::sync::Mutex<()>,
@@ -82,7 +82,7 @@ impl Accounts {
             None => HashMap::new(),
         };
         Ok(Self {
-            accounts: RwLock::new(accounts),
+            by_name: RwLock::new(accounts),
             store,
             changing: tokio::sync::Mutex::default(),
             creations: Mutex::default(),
@@ -91,17 +91,17 @@ impl Accounts {
     }
 
     pub(crate) fn get(&self, name: &NodeName) -> Option<Account> {
-        self.accounts.read().get(name).cloned()
+        self.by_name.read().get(name).cloned()
     }
 
     /// Something about one account, without a copy of it.
     pub(super) fn with<T>(&self, name: &NodeName, read: impl FnOnce(&Account) -> T) -> Option<T> {
-        self.accounts.read().get(name).map(read)
+        self.by_name.read().get(name).map(read)
     }
 
     /// All of them, by name.
     pub(crate) fn list(&self) -> Vec<(NodeName, Account)> {
-        let accounts = self.accounts.read();
+        let accounts = self.by_name.read();
         let mut list: Vec<_> = accounts
             .iter()
             .map(|(name, account)| (name.clone(), account.clone()))
@@ -145,7 +145,7 @@ impl Accounts {
         if self.get(name).is_some() {
             return Err(AccountError::Taken(name.clone()));
         }
-        if self.accounts.read().len() >= MOST {
+        if self.by_name.read().len() >= MOST {
             return Err(AccountError::Full);
         }
         let (mut account, password) = Account::with_password(now)?;
@@ -252,7 +252,7 @@ impl Accounts {
     }
 
     fn expect_room(&self) -> Result<(), AccountError> {
-        let accounts = self.accounts.read();
+        let accounts = self.by_name.read();
         let waits = |account: &&Account| {
             matches!(account.state, AccountState::Init | AccountState::Pending)
         };
@@ -270,7 +270,7 @@ impl Accounts {
                 && account.created_at().as_millis().saturating_add(unused) < now.as_millis()
         };
         let names: Vec<NodeName> = {
-            let accounts = self.accounts.read();
+            let accounts = self.by_name.read();
             let unused = accounts.iter().filter(|(_, account)| is_unused(account));
             unused.map(|(name, _)| name.clone()).collect()
         };
@@ -295,7 +295,7 @@ impl Accounts {
         };
         self.aside(move |store| store.set_document(&request).map(|_| ()).map_err(not_kept))
             .await?;
-        self.accounts.write().insert(name.clone(), account);
+        self.by_name.write().insert(name.clone(), account);
         self.changes.send_modify(|count| *count += 1);
         Ok(())
     }
@@ -304,7 +304,7 @@ impl Accounts {
         let key = name.as_str().to_owned();
         self.aside(move |store| store.delete_document(NAMESPACE, &key).map_err(not_kept))
             .await?;
-        self.accounts.write().remove(name);
+        self.by_name.write().remove(name);
         Ok(())
     }
 
@@ -325,7 +325,7 @@ impl fmt::Debug for Accounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Accounts")
-            .field("accounts", &self.accounts.read().len())
+            .field("accounts", &self.by_name.read().len())
             .finish_non_exhaustive()
     }
 }
@@ -344,12 +344,12 @@ fn read(store: &Store) -> Result<HashMap<NodeName, Account>, StoreError> {
             let Some(document) = store.document(NAMESPACE, key, now)? else {
                 continue;
             };
-            match (key.parse(), serde_json::from_slice(&document.value)) {
-                (Ok(name), Ok(account)) => {
-                    accounts.insert(name, account);
-                }
+            if let (Ok(name), Ok(account)) = (key.parse(), serde_json::from_slice(&document.value))
+            {
+                accounts.insert(name, account);
+            } else {
                 // A later version wrote it; without an account the node stays out.
-                _ => tracing::warn!(node = key, "an account of a pxGrid node cannot be read"),
+                tracing::warn!(node = key, "an account of a pxGrid node cannot be read");
             }
         }
         cursor = page.cursor;

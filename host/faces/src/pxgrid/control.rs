@@ -137,7 +137,7 @@ async fn account_activate(
     let peer = peer_of(&request)?;
     let (name, proof) = pxgrid.authenticate(&faces, &peer, request.headers())?;
     let (_, wanted): (_, AccountActivate) = read(&faces, request).await?;
-    let description = wanted.description.map(description).transpose()?;
+    let description = wanted.description.as_deref().map(description).transpose()?;
     let is_approved = proof == super::Proof::Certificate && pxgrid.settings.approve_certificates;
     let activated = pxgrid
         .accounts
@@ -399,7 +399,7 @@ fn node_name(field: &str, text: &str) -> Result<NodeName, Problem> {
     name.map_err(|error| Problem::malformed(format!("`{field}`: {error}")))
 }
 
-fn description(text: String) -> Result<String, Problem> {
+fn description(text: &str) -> Result<String, Problem> {
     let count = text.chars().count();
     if count > LONGEST_DESCRIPTION {
         let detail = format!(
@@ -407,7 +407,7 @@ fn description(text: String) -> Result<String, Problem> {
         );
         return Err(Problem::malformed(detail));
     }
-    Ok(one_line(&text, usize::MAX))
+    Ok(one_line(text, usize::MAX))
 }
 
 /// What an account's error is in HTTP.

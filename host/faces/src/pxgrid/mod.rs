@@ -110,7 +110,7 @@ impl Pxgrid {
         headers: &HeaderMap,
     ) -> Result<(NodeName, Proof), Problem> {
         let sent = basic(headers);
-        if let Some((name, proof)) = self.of_certificate(faces, peer)
+        if let Some((name, proof)) = of_certificate(faces, peer)
             && sent.as_ref().is_none_or(|sent| sent.is_of(&name))
         {
             return Ok((name, proof));
@@ -137,19 +137,6 @@ impl Pxgrid {
             }
         };
         Err(not_authenticated(faces, peer, failure))
-    }
-
-    /// A certificate node is called as its client in the configuration is.
-    fn of_certificate(&self, faces: &Faces, peer: &Peer) -> Option<(NodeName, Proof)> {
-        let none = HeaderMap::new();
-        let certified = peer.certified.as_ref();
-        let client = faces
-            .clients
-            .authenticate(&none, certified, peer.address)
-            .ok()
-            .filter(|client| client.may_use(Face::Pxgrid))?;
-        let name = client.name.parse().ok()?;
-        Some((name, Proof::Certificate))
     }
 
     /// The same for what only approved nodes may do.
@@ -268,6 +255,19 @@ impl Permissions for Pxgrid {
     fn changes(&self) -> watch::Receiver<u64> {
         self.accounts.changes()
     }
+}
+
+/// A certificate node is called as its client in the configuration is.
+fn of_certificate(faces: &Faces, peer: &Peer) -> Option<(NodeName, Proof)> {
+    let none = HeaderMap::new();
+    let certified = peer.certified.as_ref();
+    let client = faces
+        .clients
+        .authenticate(&none, certified, peer.address)
+        .ok()
+        .filter(|client| client.may_use(Face::Pxgrid))?;
+    let name = client.name.parse().ok()?;
+    Some((name, Proof::Certificate))
 }
 
 fn not_authenticated(faces: &Faces, peer: &Peer, failure: AuthenticationFailure) -> Problem {

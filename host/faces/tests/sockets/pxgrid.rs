@@ -78,8 +78,8 @@ async fn a_node_from_its_account_to_its_end() {
     let url = format!("https://localhost:{}/pxgrid/ise/mdm", stand.tls.port());
     assert_eq!(service["properties"]["restBaseUrl"], url);
     let unknown = json!({ "name": "com.example.none" });
-    let (_, none) = control(&stand, &own, "ServiceLookup", &unknown).await;
-    assert_eq!(none, json!({ "services": [] }));
+    let (_, nothing) = control(&stand, &own, "ServiceLookup", &unknown).await;
+    assert_eq!(nothing, json!({ "services": [] }));
     // The right to publish was not given.
     let register = json!({ "name": "com.example.svc", "properties": {} });
     assert_eq!(
