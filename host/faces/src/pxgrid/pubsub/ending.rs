@@ -28,7 +28,6 @@ pub(super) enum Ending {
     NotConnected,
     /// The client does not read fast enough.
     Slow,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the change feed will tell"))]
     /// The gateway itself lost changes.
     Missed,
     /// The client answers no pings, or takes nothing.

@@ -25,9 +25,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// How often the client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
 /// How long it may say nothing, pongs among it.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// How long a few frames may take to leave.
-const SEND: Duration = Duration::from_secs(60);
+const SEND: Duration = Duration::from_mins(1);
 /// How long a client may take to read our last words and to close.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Frames that are written before the client is heard again.
