@@ -16,6 +16,8 @@ mod body;
 mod clients;
 mod dispatch;
 mod faces;
+#[doc(hidden)]
+pub mod fuzz;
 mod hit;
 mod journal;
 mod json;

@@ -336,8 +336,15 @@ fn local() -> Client {
     }
 }
 
-/// A client for tests of faces, with two seconds of patience.
-#[cfg(test)]
+/// For a fuzzer: the header `Authorization`.
+pub(crate) fn fuzz_authorization(header: &[u8]) {
+    if let Some(usual) = authorization::usual_form(header) {
+        let again = authorization::usual_form(&usual);
+        assert_eq!(again.as_deref(), Some(&*usual), "the usual form stays");
+    }
+}
+
+/// A client for tests of faces and for fuzzers, with two seconds of patience.
 pub(crate) fn test_client(name: &str) -> Client {
     let connection = Connection {
         client: name.into(),

@@ -31,6 +31,37 @@ use crate::request_id::RequestId;
 pub use answer::AnswerView;
 pub(crate) use batch::batch;
 
+/// For a fuzzer: an identifier as it stands in a path.
+pub(crate) fn fuzz_identifier(segment: &[u8]) {
+    let quick = hit::plain_identifier(segment);
+    let Ok(segment) = std::str::from_utf8(segment) else {
+        return;
+    };
+    let Ok(text) = path::decode(segment) else {
+        return;
+    };
+    let read = text.parse::<Identifier>();
+    if let Ok(identifier) = &read {
+        let again: Result<Identifier, _> = identifier.to_string().parse();
+        assert_eq!(
+            again.as_ref(),
+            Ok(identifier),
+            "what is written can be read"
+        );
+    }
+    assert!(quick.is_none() || quick == read.ok(), "both ways are one");
+}
+
+/// For a fuzzer: a body, of one question and of many.
+pub(crate) fn fuzz_body(json: &[u8]) {
+    let client = crate::clients::test_client("fuzz");
+    let _ = question::read(json, &client);
+    for place in batch::read(json).unwrap_or_default() {
+        let question = json.get(place).unwrap_or_default();
+        let _ = question::read(question, &client);
+    }
+}
+
 /// `GET /v1/devices/{identifier}`
 pub(crate) async fn device(
     faces: &Faces,
