@@ -26,7 +26,7 @@ use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, openapi, operations, radius, rest};
+use crate::{admin, clearpass, jamf, kandji, openapi, operations, radius, rest, token};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -76,6 +76,9 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(clearpass::routes())
+            .merge(jamf::routes())
+            .merge(kandji::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -129,7 +132,7 @@ impl Dispatcher {
         if area == Area::Health {
             return self.route(None, id, request).await;
         }
-        let client = self.authenticate(peer, area, id, request.headers())?;
+        let client = self.authenticate(peer, area, id, &request)?;
         *asker = Some(Arc::clone(client));
         match Route::of(request.method(), request.uri().path()) {
             Route::Device(segment) => {
@@ -146,12 +149,15 @@ impl Dispatcher {
         peer: &'a Peer,
         area: Area,
         id: &RequestId,
-        headers: &HeaderMap,
+        request: &Request<Incoming>,
     ) -> Result<&'a Arc<Client>, Problem> {
         let metrics = &self.faces.metrics;
         let clients = &self.faces.clients;
         let certified = peer.certified.as_ref();
-        let client = clients.authenticate(headers, certified, peer.address).map_err(|failure| {
+        let (headers, path) = (request.headers(), request.uri().path());
+        let client = token::holder(&self.faces, area, path, headers, peer.address)
+            .unwrap_or_else(|| clients.authenticate(headers, certified, peer.address))
+            .map_err(|failure| {
             metrics.count_failure(failure);
             tracing::warn!(
                 reason = failure.as_str(),

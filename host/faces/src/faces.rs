@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 use crate::clients::Clients;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::{BindError, ClientSettings, Limits};
+use crate::token::Tokens;
+use crate::{BindError, ClientSettings, ClientsError, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -26,6 +27,7 @@ const SHED: Duration = Duration::from_secs(1);
 pub(crate) struct Faces {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clients: Clients,
+    pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
@@ -47,6 +49,7 @@ impl Faces {
         Ok(Self {
             gateway,
             clients: Clients::new(clients)?,
+            tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

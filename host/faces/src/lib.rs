@@ -13,12 +13,17 @@
 
 mod admin;
 mod body;
+mod clearpass;
 mod clients;
 mod dispatch;
 mod faces;
 mod hit;
+mod intune;
+
+mod jamf;
 mod journal;
 mod json;
+mod kandji;
 mod metrics;
 mod openapi;
 mod operations;
@@ -30,6 +35,8 @@ mod rest;
 mod server;
 mod settings;
 mod text;
+mod told;
+mod token;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
 pub use openapi::OPENAPI;

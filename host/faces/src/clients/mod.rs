@@ -106,6 +106,7 @@ pub(crate) struct Clients {
     key: DigestKey,
     by_header: HashMap<Digest, Arc<Client>>,
     by_name: Vec<(String, Arc<Client>)>,
+    by_own_name: HashMap<Arc<str>, Arc<Client>>,
     by_fingerprint: HashMap<[u8; 32], Arc<Client>>,
     local: Arc<Client>,
 }
@@ -119,6 +120,7 @@ impl Clients {
             key: DigestKey::random().map_err(|_| ClientsError::NoRandomness)?,
             by_header: HashMap::new(),
             by_name: Vec::new(),
+            by_own_name: HashMap::new(),
             by_fingerprint: HashMap::new(),
             local: Arc::new(local()),
         };
@@ -145,6 +147,8 @@ impl Clients {
             faces: settings.faces.into_iter().collect(),
             networks: settings.networks,
         });
+        let own_name = Arc::clone(&client.name);
+        self.by_own_name.insert(own_name, Arc::clone(&client));
         for way in settings.authentication {
             let empty = match &way {
                 ClientAuthentication::Basic { username, password } => {
@@ -229,6 +233,22 @@ impl Clients {
             Some(header) => self.of_header(header.as_bytes())?,
             None => certified.ok_or(AuthenticationFailure::Missing)?,
         };
+        if client.may_come_from(address) {
+            Ok(client)
+        } else {
+            Err(AuthenticationFailure::Network)
+        }
+    }
+
+    /// The client of this name, if it may come from this address: for who has
+    /// proved in another way which one it is.
+    pub(crate) fn named(
+        &self,
+        name: &str,
+        address: IpAddr,
+    ) -> Result<&Arc<Client>, AuthenticationFailure> {
+        let client = self.by_own_name.get(name);
+        let client = client.ok_or(AuthenticationFailure::Wrong)?;
         if client.may_come_from(address) {
             Ok(client)
         } else {
