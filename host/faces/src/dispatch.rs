@@ -19,14 +19,14 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::Client;
+use crate::clients::{Client, Face};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, clearpass, jamf, kandji, openapi, operations, radius, rest, token};
+use crate::{admin, clearpass, intune, jamf, kandji, openapi, operations, radius, rest, token};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -48,6 +48,13 @@ pub(crate) struct Peer {
     /// The client whose certificate was verified, or who opened the socket in
     /// the file system.
     pub(crate) certified: Option<Arc<Client>>,
+}
+
+/// Who asks for a way to prove who they are, for handlers behind axum.
+#[derive(Clone, Debug)]
+pub(crate) struct Stranger {
+    pub(crate) peer: Peer,
+    pub(crate) request_id: RequestId,
 }
 
 /// Sends every request where it belongs.
@@ -77,6 +84,7 @@ impl Dispatcher {
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
             .merge(clearpass::routes())
+            .merge(intune::routes())
             .merge(jamf::routes())
             .merge(kandji::routes())
             .with_state(Arc::clone(&faces));
@@ -132,8 +140,17 @@ impl Dispatcher {
         if area == Area::Health {
             return self.route(None, id, request).await;
         }
+        if area == Area::Face(Face::Intune) && intune::is_open(request.uri().path()) {
+            let mut request = request;
+            request.extensions_mut().insert(Stranger {
+                peer: peer.clone(),
+                request_id: id.clone(),
+            });
+            return self.route(None, id, request).await;
+        }
         let client = self.authenticate(peer, area, id, &request)?;
         *asker = Some(Arc::clone(client));
+        self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
             Route::Device(segment) => {
                 rest::device(&self.faces, client, id, segment, request.uri().query()).await
@@ -187,6 +204,20 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
+    }
+
+    fn admit(&self, client: &Client, peer: &Peer, id: &RequestId) -> Result<(), Problem> {
+        client.admit(Instant::now()).map_err(|after| {
+            self.faces.metrics.count_rate_limited(&client.name);
+            tracing::info!(
+                client = &*client.name,
+                peer = %peer.address,
+                request = id.as_str(),
+                "a client asks more often than it may"
+            );
+            let detail = format!("client `{}` asks more often than it may", client.name);
+            Problem::new(ProblemKind::TooManyRequests, detail).retry_after(after)
+        })
     }
 
     /// Goes through axum.

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
+use crate::intune::Replay;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::token::Tokens;
@@ -28,6 +29,7 @@ pub(crate) struct Faces {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clients: Clients,
     pub(crate) tokens: Tokens,
+    pub(crate) assertions: Replay,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
@@ -46,10 +48,12 @@ impl Faces {
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
             gateway,
-            clients: Clients::new(clients)?,
+            clients: Clients::new(clients, &sources)?,
             tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
+            assertions: Replay::default(),
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -38,7 +38,8 @@ mod text;
 mod told;
 mod token;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
+pub use intune::{CertificateError, RegisteredCertificate};
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};

@@ -35,6 +35,8 @@ pub(crate) enum ProblemKind {
     MediaType,
     /// The header section is larger than allowed.
     HeaderTooLarge,
+    /// The client asks more often than it may.
+    TooManyRequests,
     /// Too much of this is going on already.
     Busy,
     /// The facts are missing.
@@ -59,6 +61,7 @@ impl ProblemKind {
             Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
             Self::MediaType => "urn:portreeve:problem:unsupported-media-type",
             Self::HeaderTooLarge => "urn:portreeve:problem:header-too-large",
+            Self::TooManyRequests => "urn:portreeve:problem:too-many-requests",
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
@@ -79,6 +82,7 @@ impl ProblemKind {
             Self::BodyTooLarge => "The body is too large",
             Self::MediaType => "The body is not in a form that is read here",
             Self::HeaderTooLarge => "The header section is too large",
+            Self::TooManyRequests => "The client asks more often than it may",
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
@@ -97,6 +101,7 @@ impl ProblemKind {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -146,7 +151,6 @@ impl Problem {
         self.kind
     }
 
-    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

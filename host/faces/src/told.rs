@@ -76,10 +76,46 @@ impl<'a> Told<'a> {
 
     /// The serial number of the device.
     pub(crate) fn serial(self) -> Option<&'a str> {
-        self.identifiers().find_map(|identifier| match identifier {
-            Identifier::Serial(serial) => Some(&**serial),
+        self.text(|identifier| match identifier {
+            Identifier::Serial(serial) => Some(serial),
             _ => None,
         })
+    }
+
+    /// The IMEI of the device.
+    pub(crate) fn imei(self) -> Option<&'a str> {
+        self.text(|identifier| match identifier {
+            Identifier::Imei(imei) => Some(imei),
+            _ => None,
+        })
+    }
+
+    /// The MEID of the device.
+    pub(crate) fn meid(self) -> Option<&'a str> {
+        self.text(|identifier| match identifier {
+            Identifier::Meid(meid) => Some(meid),
+            _ => None,
+        })
+    }
+
+    /// The UDID of the device.
+    pub(crate) fn udid(self) -> Option<&'a str> {
+        self.text(|identifier| match identifier {
+            Identifier::Udid(udid) => Some(udid),
+            _ => None,
+        })
+    }
+
+    /// An identifier of a kind that has no form of its own.
+    pub(crate) fn other(self, wanted: &str) -> Option<&'a str> {
+        self.text(|identifier| match identifier {
+            Identifier::Other { kind, value } if &**kind == wanted => Some(value),
+            _ => None,
+        })
+    }
+
+    fn text(self, of: impl Fn(&'a Identifier) -> Option<&'a str>) -> Option<&'a str> {
+        self.identifiers().find_map(of)
     }
 
     /// The addresses of the device.

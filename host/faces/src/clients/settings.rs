@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portreeve_domain::{ActionKind, ShownFacts};
 
-use super::Secret;
+use super::{RateLimit, Secret};
+use crate::intune::RegisteredCertificate;
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -21,6 +23,31 @@ pub struct ClientSettings {
     pub networks: Vec<IpNet>,
     /// How long it waits for an answer.
     pub patience: Duration,
+    /// The sources that are asked for it and that it sees. `None`: all.
+    pub sources: Option<Vec<Arc<str>>>,
+    /// The facts about devices that it is shown. `None`: all.
+    pub facts: Option<Arc<ShownFacts>>,
+    /// The actions that it may ask for.
+    pub actions: Vec<ActionKind>,
+    /// How often it may ask. `None`: as often as it likes.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// A client that may nothing yet.
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            name: Arc::default(),
+            authentication: Vec::new(),
+            faces: Vec::new(),
+            networks: Vec::new(),
+            patience: Duration::from_secs(2),
+            sources: None,
+            facts: None,
+            actions: Vec::new(),
+            rate_limit: None,
+        }
+    }
 }
 
 /// A way to prove who one is.
@@ -43,6 +70,14 @@ pub enum ClientAuthentication {
     CertificateName(String),
     /// The certificate with this SHA-256 fingerprint, from a trusted issuer.
     CertificateFingerprint([u8; 32]),
+    /// Assertions that one of these certificates signed (RFC 7523), for the
+    /// token endpoint of the face Intune.
+    Assertion {
+        /// What the client calls itself there.
+        id: String,
+        /// The public halves of what it signs with.
+        certificates: Vec<RegisteredCertificate>,
+    },
 }
 
 /// One part of the server that a client may use.

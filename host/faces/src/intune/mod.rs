@@ -32,15 +32,14 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
 use crate::token::Purpose;
 
-pub use assertion::RegisteredCertificate;
-pub(crate) use assertion::Assertion;
+pub use assertion::{CertificateError, RegisteredCertificate};
 pub(crate) use replay::Replay;
 use path::Place;
 

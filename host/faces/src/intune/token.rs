@@ -213,8 +213,8 @@ fn by_assertion(
     // Cisco ISE names the client in the assertion only.
     let id = form.client_id.as_deref().unwrap_or(assertion.issuer());
     let wrong = |refusal| refused(faces, AuthenticationFailure::Wrong, refusal);
-    let application = faces.clients.application(id);
-    let (name, certificates) = application.ok_or_else(|| wrong(Refusal::unknown_client(id)))?;
+    let signer = faces.clients.signer(id);
+    let (client, certificates) = signer.ok_or_else(|| wrong(Refusal::unknown_client(id)))?;
     let expected = Expected {
         client_id: id,
         tenant,
@@ -230,7 +230,7 @@ fn by_assertion(
     })?;
     let client = faces
         .clients
-        .named(name, stranger.peer.address)
+        .named(&client.name, stranger.peer.address)
         .map_err(|failure| refused(faces, failure, Refusal::not_allowed()))?;
     let seconds = i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX);
     match faces.assertions.admit(assertion.digest(), until, seconds) {

@@ -261,8 +261,8 @@ pub(crate) fn client(
         name: name.into(),
         authentication: vec![authentication],
         faces: faces.to_vec(),
-        networks: Vec::new(),
         patience: Duration::from_millis(300),
+        ..ClientSettings::default()
     }
 }
 

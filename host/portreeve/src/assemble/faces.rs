@@ -79,6 +79,16 @@ fn client(config: &ClientConfig) -> ClientSettings {
         faces: config.faces.clone(),
         networks: config.networks.clone(),
         patience: config.patience.0,
+        sources: config.sources.as_ref().map(|sources| {
+            let names = sources.iter().map(|source| source.value.as_str().into());
+            names.collect()
+        }),
+        facts: config
+            .attributes
+            .as_ref()
+            .map(|facts| Arc::new(facts.iter().cloned().collect())),
+        actions: config.actions.clone(),
+        rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
 }
 

@@ -21,6 +21,7 @@ mod place;
 mod plugin;
 mod policy;
 mod problem;
+mod rate;
 mod read;
 mod resources;
 mod secret;
@@ -114,6 +115,7 @@ impl Config {
         let mut connectors = Named(connectors.collect());
         let sources = root.section("sources");
         connectors.order(&sources, "order", true);
+        client::check_sources(&clients.0, &connectors.names(), root.reader);
         let sources_config = SourcesConfig {
             order: connectors.owned_names(),
             max_calls: sources.or("max-calls", 256),
