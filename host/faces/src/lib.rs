@@ -35,8 +35,8 @@ mod rest;
 mod server;
 mod settings;
 mod text;
-mod told;
 mod token;
+mod told;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use intune::{CertificateError, RegisteredCertificate};

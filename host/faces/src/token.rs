@@ -203,7 +203,10 @@ mod tests {
         let Bearer::Own(claims) = tokens.read(&token) else {
             panic!("not recognised");
         };
-        assert_eq!((&*claims.client, claims.purpose), ("ise", Purpose::Discovery));
+        assert_eq!(
+            (&*claims.client, claims.purpose),
+            ("ise", Purpose::Discovery)
+        );
     }
 
     #[test]

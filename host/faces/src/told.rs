@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use portreeve_domain::{
-    Absence, Answer, Decision, Device, Enrollment, Finding, Guid, Identifier, MacAddress, Outcome, Question,
-    Reason, Remediation, Verdict,
+    Absence, Answer, Decision, Device, Enrollment, Finding, Guid, Identifier, MacAddress, Outcome,
+    Question, Reason, Remediation, Verdict,
 };
 
 use crate::dispatch::Caller;
@@ -166,9 +166,6 @@ pub(crate) async fn tell(
     });
     let outcome = metrics::Outcome::of(&answered.answer);
     response.extensions_mut().insert(outcome);
-    journal::attach(
-        &mut response,
-        Noted::of(&answered, question.identifiers()),
-    );
+    journal::attach(&mut response, Noted::of(&answered, question.identifiers()));
     Ok(response)
 }

@@ -104,7 +104,9 @@ fn basic(header: &http::HeaderValue) -> Option<(String, Zeroizing<String>)> {
     let (id, secret) = (plain.get(..colon)?, plain.get(colon + 1..)?);
     let decode = |part: &[u8]| {
         let spaced: Zeroizing<Vec<u8>> = Zeroizing::new(
-            part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
+            part.iter()
+                .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+                .collect(),
         );
         let text = percent_decode(&spaced).decode_utf8().ok()?.into_owned();
         Some(Zeroizing::new(text))
@@ -128,8 +130,14 @@ mod tests {
         .unwrap();
         assert_eq!(form.grant_type.as_deref(), Some("client_credentials"));
         assert_eq!(form.client_id.as_deref(), Some("c1"));
-        assert_eq!(form.client_secret.as_ref().map(|text| text.as_str()), Some("s3cret/+&"));
-        assert_eq!(form.scope.as_deref(), Some("https://graph.microsoft.com/.default"));
+        assert_eq!(
+            form.client_secret.as_ref().map(|text| text.as_str()),
+            Some("s3cret/+&")
+        );
+        assert_eq!(
+            form.scope.as_deref(),
+            Some("https://graph.microsoft.com/.default")
+        );
         assert_eq!(form.resource, None);
         assert_eq!(format!("{form:?}"), "Form { client_id: Some(\"c1\"), .. }");
     }
@@ -151,7 +159,10 @@ mod tests {
         let mut form = Form::default();
         form.complete(&headers);
         assert_eq!(form.client_id.as_deref(), Some("c-1"));
-        assert_eq!(form.client_secret.as_ref().map(|text| text.as_str()), Some("a b:c"));
+        assert_eq!(
+            form.client_secret.as_ref().map(|text| text.as_str()),
+            Some("a b:c")
+        );
         let mut form = Form::read(b"client_id=x&client_secret=y").unwrap();
         let before = form.clone();
         form.complete(&headers);

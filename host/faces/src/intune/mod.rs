@@ -40,8 +40,8 @@ use crate::problem::{Problem, ProblemKind};
 use crate::token::Purpose;
 
 pub use assertion::{CertificateError, RegisteredCertificate};
-pub(crate) use replay::Replay;
 use path::Place;
+pub(crate) use replay::Replay;
 
 /// What there is here.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
@@ -101,7 +101,10 @@ struct Origin(String);
 
 impl Origin {
     fn of<B>(request: &http::Request<B>) -> Result<Self, Problem> {
-        let written = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let written = request
+            .headers()
+            .get(HOST)
+            .and_then(|host| host.to_str().ok());
         let authority = match (request.uri().authority(), written) {
             (Some(authority), _) => Some(authority.as_str()),
             (None, written) => written,
@@ -117,11 +120,16 @@ impl Origin {
 
     /// The path of a URL of this gateway; `None` for all others.
     fn path_of<'a>(&self, url: &'a str) -> Option<&'a str> {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"))?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let bare = |authority: &str| {
             let lower = authority.to_ascii_lowercase();
-            lower.strip_suffix(":443").map(str::to_owned).unwrap_or(lower)
+            lower
+                .strip_suffix(":443")
+                .map(str::to_owned)
+                .unwrap_or(lower)
         };
         (bare(authority) == bare(&self.0)).then_some(path)
     }
@@ -137,5 +145,10 @@ fn json(document: &serde_json::Value) -> Response {
 
 fn xml_response(document: String) -> Response {
     let kind = (CONTENT_TYPE, "application/xml; charset=utf-8");
-    (StatusCode::OK, [kind, (CACHE_CONTROL, "no-store")], document).into_response()
+    (
+        StatusCode::OK,
+        [kind, (CACHE_CONTROL, "no-store")],
+        document,
+    )
+        .into_response()
 }

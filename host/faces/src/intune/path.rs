@@ -46,9 +46,14 @@ pub(super) enum Service {
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    Token { tenant: String, version: Version },
+    Token {
+        tenant: String,
+        version: Version,
+    },
     /// `OpenID` configuration, which libraries read before they ask for tokens.
-    Metadata { tenant: String },
+    Metadata {
+        tenant: String,
+    },
     Endpoints(Generation),
     ServerInfo(Service),
     Devices(Service),
@@ -66,7 +71,10 @@ impl Place {
             .filter(|segment| !segment.is_empty())
             .take(MOST_SEGMENTS + 1)
             .collect();
-        let lower: Vec<String> = segments.iter().map(|part| part.to_ascii_lowercase()).collect();
+        let lower: Vec<String> = segments
+            .iter()
+            .map(|part| part.to_ascii_lowercase())
+            .collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
         match (lower.as_slice(), segments.first()) {
             ([_, "oauth2", "token"], Some(tenant)) => token(tenant, Version::V1),
@@ -75,7 +83,9 @@ impl Place {
                 [_, "v2.0", ".well-known", "openid-configuration"]
                 | [_, ".well-known", "openid-configuration"],
                 Some(tenant),
-            ) => Some(Self::Metadata { tenant: named(tenant)? }),
+            ) => Some(Self::Metadata {
+                tenant: named(tenant)?,
+            }),
             ([service, rest @ ..], _) if service.eq_ignore_ascii_case(RETRIEVAL) => match rest {
                 ["ciscoise", "mdminfo"] => Some(Self::ServerInfo(Service::V3)),
                 ["cisco", "devices"] => Some(Self::Devices(Service::V3)),
@@ -126,7 +136,9 @@ fn endpoints(lower: &[&str]) -> Option<Place> {
 }
 
 fn unquoted(text: &str) -> &str {
-    let inner = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+    let inner = text
+        .strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''));
     inner.unwrap_or(text)
 }
 
@@ -144,13 +156,18 @@ mod tests {
         };
         let graph = Some(Place::Endpoints(Generation::Graph));
         for (path, expected) in [
-            ("contoso.example/oauth2/token", token("contoso.example", Version::V1)),
+            (
+                "contoso.example/oauth2/token",
+                token("contoso.example", Version::V1),
+            ),
             ("T1/oauth2/v2.0/token", token("T1", Version::V2)),
             ("t//oauth2/v2.0/token/", token("t", Version::V2)),
             ("a%20b/oauth2/token", None),
             (
                 "t/v2.0/.well-known/openid-configuration",
-                Some(Place::Metadata { tenant: "t".to_owned() }),
+                Some(Place::Metadata {
+                    tenant: "t".to_owned(),
+                }),
             ),
             (
                 "graph/v1.0/servicePrincipals/appId=0000000a-0000-0000-c000-000000000000/endpoints",
@@ -176,9 +193,18 @@ mod tests {
                 "t/servicePrincipalsByAppId/0000000a-0000-0000-c000-000000000000/serviceEndpoints",
                 Some(Place::Endpoints(Generation::Directory)),
             ),
-            ("ComplianceRetrievalService/ciscoise/mdminfo/", Some(Place::ServerInfo(Service::V3))),
-            ("ComplianceRetrievalService/cisco/devices", Some(Place::Devices(Service::V3))),
-            ("StatelessNACService/ciscoise/mdminfo", Some(Place::ServerInfo(Service::V2))),
+            (
+                "ComplianceRetrievalService/ciscoise/mdminfo/",
+                Some(Place::ServerInfo(Service::V3)),
+            ),
+            (
+                "ComplianceRetrievalService/cisco/devices",
+                Some(Place::Devices(Service::V3)),
+            ),
+            (
+                "StatelessNACService/ciscoise/mdminfo",
+                Some(Place::ServerInfo(Service::V2)),
+            ),
             (
                 "StatelessNACService/ciscodeviceinfo/mdm/api/devices/",
                 Some(Place::Devices(Service::V2)),

@@ -6,7 +6,6 @@ use url::form_urlencoded;
 use crate::problem::Problem;
 use crate::text::one_line;
 
-
 /// A question about devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -43,7 +42,9 @@ pub(crate) fn read(query: &[u8]) -> Result<Asked, Problem> {
         };
         if place.replace(text.into_owned()).is_some() {
             let name = one_line(&name, 64);
-            return Err(Problem::malformed(format!("`{name}` is there more than once")));
+            return Err(Problem::malformed(format!(
+                "`{name}` is there more than once"
+            )));
         }
     }
     let criterion = criterion.ok_or_else(|| missing("querycriteria"))?;
@@ -128,7 +129,10 @@ mod tests {
             ("&deviceidentifier=macaddress", ListedBy::Mac),
         ] {
             let query = format!("paging=0&querycriteria=compliance&value=false&filter=all{query}");
-            assert_eq!(read(query.as_bytes()).unwrap(), Asked::NotCompliant(expected));
+            assert_eq!(
+                read(query.as_bytes()).unwrap(),
+                Asked::NotCompliant(expected)
+            );
         }
     }
 
@@ -138,17 +142,29 @@ mod tests {
             ("", "`querycriteria` is missing"),
             ("querycriteria=guid", "`value` is missing"),
             ("querycriteria=guid&value=42", "`value`: `42` is no GUID"),
-            ("querycriteria=username&value=x", "`querycriteria`: expected"),
-            ("querycriteria=compliance&value=true", "`value`: expected `false`"),
+            (
+                "querycriteria=username&value=x",
+                "`querycriteria`: expected",
+            ),
+            (
+                "querycriteria=compliance&value=true",
+                "`value`: expected `false`",
+            ),
             (
                 "querycriteria=compliance&value=false&deviceidentifier=udid",
                 "`deviceidentifier`: expected",
             ),
-            ("paging=1&querycriteria=macaddress&value=005056A4895A", "`paging`: expected `0`"),
+            (
+                "paging=1&querycriteria=macaddress&value=005056A4895A",
+                "`paging`: expected `0`",
+            ),
             ("value=a&value=b", "`value` is there more than once"),
         ] {
             let problem = read(query.as_bytes()).unwrap_err();
-            assert!(problem.detail().starts_with(expected), "{query}: {problem:?}");
+            assert!(
+                problem.detail().starts_with(expected),
+                "{query}: {problem:?}"
+            );
         }
     }
 

@@ -243,7 +243,9 @@ mod tests {
         let now = Timestamp::from_millis(1_795_243_651_250);
         let response = Refusal::wrong_secret("c1").response("t1", "r1", now);
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 10_000)
+            .await
+            .unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             body,

@@ -109,15 +109,30 @@ mod tests {
     #[test]
     fn scopes() {
         let check = |scope, expected| check(Version::V2, None, Some(scope), expected);
-        check("https://graph.microsoft.com/.default", Ok(Purpose::Discovery));
-        check("https://api.manage.microsoft.com//.default", Ok(Purpose::Compliance));
-        check("https://api.manage.microsoft.com/.default", Ok(Purpose::Compliance));
-        check("https://gw.example:8443/intune/.default", Ok(Purpose::Intune));
+        check(
+            "https://graph.microsoft.com/.default",
+            Ok(Purpose::Discovery),
+        );
+        check(
+            "https://api.manage.microsoft.com//.default",
+            Ok(Purpose::Compliance),
+        );
+        check(
+            "https://api.manage.microsoft.com/.default",
+            Ok(Purpose::Compliance),
+        );
+        check(
+            "https://gw.example:8443/intune/.default",
+            Ok(Purpose::Intune),
+        );
         check(
             "openid https://graph.microsoft.com/.default profile offline_access",
             Ok(Purpose::Discovery),
         );
-        check("0000000A-0000-0000-c000-000000000000/.default", Ok(Purpose::Compliance));
+        check(
+            "0000000A-0000-0000-c000-000000000000/.default",
+            Ok(Purpose::Compliance),
+        );
         check("https://gw.example/intune/.default", Err(500_011));
         check("https://example.com/.default", Err(500_011));
         check("https://graph.microsoft.com/User.Read", Err(1_002_012));
@@ -137,7 +152,10 @@ mod tests {
         check("https://graph.microsoft.com", Ok(Purpose::Discovery));
         check("https://graph.windows.net/", Ok(Purpose::Discovery));
         check("https://api.manage.microsoft.com/", Ok(Purpose::Compliance));
-        check("https://api.manage.microsoft.com//.default", Ok(Purpose::Compliance));
+        check(
+            "https://api.manage.microsoft.com//.default",
+            Ok(Purpose::Compliance),
+        );
         check("https://gw.example:8443/intune/graph", Ok(Purpose::Intune));
         check("x", Err(500_011));
         super::tests::check(Version::V1, None, Some("openid"), Err(900_144));

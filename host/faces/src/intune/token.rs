@@ -105,8 +105,12 @@ async fn grant(
         faces.metrics.not_allowed.inc();
         return Err(Refusal::not_allowed());
     }
-    let audience =
-        resource::asked(version, form.resource.as_deref(), form.scope.as_deref(), origin)?;
+    let audience = resource::asked(
+        version,
+        form.resource.as_deref(),
+        form.scope.as_deref(),
+        origin,
+    )?;
     let claims = claims(&proved.id, tenant, origin, &audience);
     let token = faces
         .tokens
@@ -121,7 +125,12 @@ async fn grant(
     Ok(granted(version, &audience, &token, now))
 }
 
-fn granted(version: Version, audience: &Audience, token: &Zeroizing<String>, now: Timestamp) -> Value {
+fn granted(
+    version: Version,
+    audience: &Audience,
+    token: &Zeroizing<String>,
+    now: Timestamp,
+) -> Value {
     let (seconds, lifetime) = (now.as_millis() / 1000, LIFETIME.as_secs());
     match version {
         Version::V2 => json!({
@@ -165,9 +174,17 @@ fn claims(id: &str, tenant: &str, origin: &Origin, audience: &Audience) -> Map<S
 }
 
 fn expect_form(headers: &HeaderMap) -> Result<(), Refusal> {
-    let written = headers.get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
-    let kind = written.split(|byte| *byte == b';').next().unwrap_or_default();
-    if kind.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+    let written = headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], |value| value.as_bytes());
+    let kind = written
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    if kind
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    {
         Ok(())
     } else {
         let text = "Expected a body with the content type application/x-www-form-urlencoded.";
@@ -178,13 +195,21 @@ fn expect_form(headers: &HeaderMap) -> Result<(), Refusal> {
 /// A secret is the password of HTTP Basic with the identifier as user name: it
 /// is checked as any other client's, with the same care.
 fn by_secret(faces: &Faces, stranger: &Stranger, form: &Form) -> Result<Proved, Refusal> {
-    let secret = form.client_secret.as_ref().ok_or_else(Refusal::no_credential)?;
-    let id = form.client_id.as_deref().ok_or_else(|| Refusal::missing("client_id"))?;
+    let secret = form
+        .client_secret
+        .as_ref()
+        .ok_or_else(Refusal::no_credential)?;
+    let id = form
+        .client_id
+        .as_deref()
+        .ok_or_else(|| Refusal::missing("client_id"))?;
     let plain = Zeroizing::new(format!("{id}:{}", **secret));
     let encoded = Zeroizing::new(format!("Basic {}", STANDARD.encode(&*plain)));
     let header = HeaderValue::from_str(&encoded).map_err(|_| Refusal::wrong_secret(id))?;
     let headers = HeaderMap::from_iter([(AUTHORIZATION, header)]);
-    let found = faces.clients.authenticate(&headers, None, stranger.peer.address);
+    let found = faces
+        .clients
+        .authenticate(&headers, None, stranger.peer.address);
     let client = found.map_err(|failure| refused(faces, failure, Refusal::wrong_secret(id)))?;
     Ok(Proved {
         client: Arc::clone(client),
@@ -221,13 +246,15 @@ fn by_assertion(
         origin,
         now,
     };
-    let until = assertion.verify(certificates, expected).map_err(|refusal| {
-        if refusal.is_of_client() {
-            wrong(refusal)
-        } else {
-            refusal
-        }
-    })?;
+    let until = assertion
+        .verify(certificates, expected)
+        .map_err(|refusal| {
+            if refusal.is_of_client() {
+                wrong(refusal)
+            } else {
+                refusal
+            }
+        })?;
     let client = faces
         .clients
         .named(&client.name, stranger.peer.address)

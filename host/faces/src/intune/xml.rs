@@ -60,7 +60,9 @@ mod tests {
     fn values_are_escaped() {
         let mut xml = Xml::default();
         xml.element("a", |xml| {
-            xml.text("b", "<&>\"\u{1}\n'ä").text("c", "").flag("d", true);
+            xml.text("b", "<&>\"\u{1}\n'ä")
+                .text("c", "")
+                .flag("d", true);
         });
         assert_eq!(
             xml.into_text(),

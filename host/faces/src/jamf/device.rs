@@ -21,9 +21,8 @@ impl Inventory {
             "mobiledevices" => Ok(Self::MobileDevices),
             other => {
                 let other = one_line(other, 64);
-                let detail = format!(
-                    "there is no `{other}` here, only `computers` and `mobiledevices`"
-                );
+                let detail =
+                    format!("there is no `{other}` here, only `computers` and `mobiledevices`");
                 Err(Problem::new(ProblemKind::NoSuchPath, detail))
             }
         }
@@ -149,9 +148,15 @@ impl<'a> Common<'a> {
         let last_seen = device.and_then(|device| device.last_seen);
         let principal = of_user(|user| user.principal_name.as_deref());
         Self {
-            name: device.and_then(|device| device.name.as_deref()).unwrap_or_default(),
-            model: device.and_then(|device| device.model.as_deref()).unwrap_or_default(),
-            make: device.and_then(|device| device.manufacturer.as_deref()).unwrap_or_default(),
+            name: device
+                .and_then(|device| device.name.as_deref())
+                .unwrap_or_default(),
+            model: device
+                .and_then(|device| device.model.as_deref())
+                .unwrap_or_default(),
+            make: device
+                .and_then(|device| device.manufacturer.as_deref())
+                .unwrap_or_default(),
             family: os.map_or("", |os| &os.family),
             version: os.and_then(|os| os.version.as_deref()).unwrap_or_default(),
             serial: told.serial().unwrap_or_default(),

@@ -43,7 +43,9 @@ impl<'a> View<'a> {
         let mac = asked.as_mac().or_else(|| told.macs().next());
         let moment = |moment: Timestamp| Rfc3339(moment).to_string();
         Self {
-            device_id: told.guid().map_or_else(|| asked.value(), |guid| guid.to_string()),
+            device_id: told
+                .guid()
+                .map_or_else(|| asked.value(), |guid| guid.to_string()),
             device_name: device.and_then(|device| device.name.as_deref()),
             model: device.and_then(|device| device.model.as_deref()),
             serial_number: told.serial(),
@@ -52,7 +54,9 @@ impl<'a> View<'a> {
             os_version: os.and_then(|os| os.version.as_deref()),
             last_check_in: device.and_then(|device| device.last_seen).map(moment),
             first_enrollment: device.and_then(|device| device.enrolled_at).map(moment),
-            user: device.and_then(|device| device.user.as_ref()).map(UserView::of),
+            user: device
+                .and_then(|device| device.user.as_ref())
+                .map(UserView::of),
             mdm_enabled: told.is_registered(),
             agent_installed: told.is_compliant(),
             is_missing: false,

@@ -137,7 +137,10 @@ fn write_facts(xml: &mut Xml, told: Told<'_>) {
 /// An address as Intune writes it.
 fn plain(mac: MacAddress) -> String {
     let written = mac.to_string().to_ascii_uppercase();
-    written.chars().filter(|character| *character != ':').collect()
+    written
+        .chars()
+        .filter(|character| *character != ':')
+        .collect()
 }
 
 /// A device as flat JSON. One that no source knows is not managed, and nothing
@@ -187,7 +190,10 @@ impl<'a> Flat<'a> {
             model: device.model.as_deref(),
             manufacturer: device.manufacturer.as_deref(),
             azure_device_id: told.other("entra-device-id"),
-            device_owner: device.user.as_ref().and_then(|user| user.principal_name.as_deref()),
+            device_owner: device
+                .user
+                .as_ref()
+                .and_then(|user| user.principal_name.as_deref()),
             last_contact_time_utc: device.last_seen.map(us_moment),
             ..judged
         }

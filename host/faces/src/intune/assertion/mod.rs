@@ -273,7 +273,10 @@ fn thumbprint(text: Option<&str>) -> Result<Option<Vec<u8>>, Refusal> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let usual = text.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    let usual = text
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
     let decoded = URL_SAFE_NO_PAD.decode(usual).ok();
     decoded
         .filter(|bytes| matches!(bytes.len(), 20 | 32))
@@ -285,7 +288,9 @@ struct Hexadecimal<'a>(&'a [u8]);
 
 impl fmt::Display for Hexadecimal<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02X}"))
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02X}"))
     }
 }
 
