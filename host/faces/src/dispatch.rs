@@ -26,7 +26,9 @@ use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, clearpass, intune, jamf, kandji, openapi, operations, radius, rest, token};
+use crate::{
+    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, radius, rest, token,
+};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -79,6 +81,8 @@ impl Dispatcher {
                 get(admin::progress).post(admin::sync),
             )
             .route("/v1/admin/store/backup", post(admin::back_up))
+            .merge(pxgrid::admin::routes())
+            .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
@@ -138,6 +142,13 @@ impl Dispatcher {
     ) -> Result<(Reply, Outcome), Problem> {
         expect_small_header(request.headers())?;
         if area == Area::Health {
+            return self.route(None, id, request).await;
+        }
+        if area == Area::Face(Face::Pxgrid) && self.faces.pxgrid.is_some() {
+            // Who asks here is a node, no client; the face knows them.
+            let mut request = request;
+            request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(id.clone());
             return self.route(None, id, request).await;
         }
         if area == Area::Face(Face::Intune) && intune::is_open(request.uri().path()) {

@@ -14,6 +14,7 @@ use crate::clients::Clients;
 use crate::intune::Replay;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
+use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::token::Tokens;
 use crate::{BindError, ClientSettings, ClientsError, Limits};
 
@@ -35,6 +36,8 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    /// Nodes, if pxGrid is on.
+    pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
@@ -45,11 +48,17 @@ impl Faces {
         clients: Vec<ClientSettings>,
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let store = gateway.memory().store();
+        let pxgrid = pxgrid
+            .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
+            .transpose()?;
         let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
+            pxgrid,
             gateway,
             clients: Clients::new(clients, &sources)?,
             tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,

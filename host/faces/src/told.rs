@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use portreeve_domain::{
-    Absence, Answer, Decision, Device, Enrollment, Finding, Guid, Identifier, MacAddress, Outcome,
-    Question, Reason, Remediation, Verdict,
+    Absence, Decision, Device, Enrollment, Finding, Guid, Identifier, MacAddress, Outcome,
+    Question, Reason, Remediation, SourceOutcome, SourceReport, Verdict,
 };
 
 use crate::dispatch::Caller;
@@ -28,14 +28,16 @@ use crate::problem::{Problem, ProblemKind};
 /// A decision about one endpoint, and what it rests on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
-    pub(crate) answer: &'a Answer,
     pub(crate) decision: &'a Decision,
+    pub(crate) finding: &'a Finding,
+    /// Who was asked; nobody for a list.
+    pub(crate) sources: &'a [SourceReport],
 }
 
 impl<'a> Told<'a> {
     /// The device, if one was found.
     pub(crate) fn device(self) -> Option<&'a Device> {
-        match &self.answer.finding {
+        match self.finding {
             Finding::Device(device) => Some(device),
             Finding::Absent(_) => None,
         }
@@ -43,14 +45,20 @@ impl<'a> Told<'a> {
 
     /// Every source was asked and none knows it.
     pub(crate) fn is_unknown(self) -> bool {
-        matches!(self.answer.finding, Finding::Absent(Absence::UnknownDevice))
+        matches!(self.finding, Finding::Absent(Absence::UnknownDevice))
+    }
+
+    /// The source whose facts were used.
+    pub(crate) fn source(self) -> Option<&'a SourceReport> {
+        let mut found = self.sources.iter();
+        found.find(|report| report.outcome == SourceOutcome::Found)
     }
 
     /// Under management. What the policy judged without a device (sources that
     /// contradict each other or do not answer) is not said to be unregistered:
     /// that would be the word for an unknown one.
     pub(crate) fn is_registered(self) -> bool {
-        match &self.answer.finding {
+        match self.finding {
             Finding::Device(device) => {
                 matches!(
                     device.enrollment,
@@ -151,8 +159,9 @@ pub(crate) async fn tell(
     let answered = faces.answer(&question).await?;
     let rendered = match &answered.answer.outcome {
         Outcome::Decided(decision) => render(Told {
-            answer: &answered.answer,
             decision,
+            finding: &answered.answer.finding,
+            sources: &answered.answer.sources,
         }),
         Outcome::CannotTell(missing) => {
             let problem = Problem::new(ProblemKind::CannotTell, missing.detail.to_string());

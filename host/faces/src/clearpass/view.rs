@@ -63,7 +63,7 @@ impl View {
             known: yes_or_no(told.device().is_some()),
             registered: yes_or_no(told.is_registered()),
             compliant: yes_or_no(told.is_compliant()),
-            stale: yes_or_no(told.answer.is_stale()),
+            stale: yes_or_no(told.source().is_some_and(|source| source.stale)),
             ..Self::default()
         };
         if let Some(reason) = told.reason() {
@@ -74,7 +74,7 @@ impl View {
             view.remediation.clone_from(&help.message);
             view.remediation_url = help.url.clone().unwrap_or_default();
         }
-        if let Some(source) = told.answer.source() {
+        if let Some(source) = told.source() {
             view.source = source.name.to_string();
             view.fetched_at = moment(source.fetched_at);
         }

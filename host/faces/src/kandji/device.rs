@@ -8,6 +8,7 @@ use crate::told::Told;
 
 /// One member of Kandji's list of devices.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "this is Kandji's form")]
 pub(super) struct View<'a> {
     device_id: String,
     device_name: Option<&'a str>,

@@ -57,7 +57,11 @@ fn told(answer: &Answer) -> Told<'_> {
     let Outcome::Decided(decision) = &answer.outcome else {
         panic!("{answer:?}");
     };
-    Told { answer, decision }
+    Told {
+        decision,
+        finding: &answer.finding,
+        sources: &answer.sources,
+    }
 }
 
 #[track_caller]
