@@ -91,6 +91,7 @@ impl Dispatcher {
             .merge(intune::routes())
             .merge(jamf::routes())
             .merge(kandji::routes())
+            .merge(radius::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,

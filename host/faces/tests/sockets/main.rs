@@ -23,6 +23,7 @@ mod prepared;
 mod pubsub;
 mod pxgrid;
 mod schema;
+mod sessions;
 mod shutdown;
 mod stand;
 mod subscriber;

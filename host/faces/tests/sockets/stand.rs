@@ -213,6 +213,7 @@ fn gateway(
         chain: vec![policy],
         lists: Lists::default(),
         memory,
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
