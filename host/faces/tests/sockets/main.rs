@@ -13,6 +13,8 @@ mod answers;
 mod authentication;
 mod authority;
 mod errors;
+mod imitated;
+mod intune;
 mod limits;
 mod local;
 mod operations;
