@@ -94,32 +94,25 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs the clients that we did not write: msal from `PyPI`,
+/// What comes from `PyPI`, by its requirements and the folder of
+/// `target/clients` that has it: each has an environment of its own, so that
+/// their dependencies need not agree.
+const PYTHON: &[(&str, &str)] = &[
+    ("tests/tenant/clients/requirements.txt", "venv"),
+    ("tests/blackbox/schema/requirements.txt", "schemathesis"),
+];
+
+/// Installs the clients that we did not write: from `PyPI`, and
 /// `@azure/msal-node` from npm. Their versions are pinned; what is there
 /// already is kept until a pin changes.
 fn tenant_clients(root: &Path) -> anyhow::Result<()> {
-    let clients = root.join("tests/tenant/clients");
     let folder = root.join("target/clients");
     fs::create_dir_all(&folder)?;
-    let environment = folder.join("venv");
-    when_changed(
-        &clients.join("requirements.txt"),
-        &folder.join("python.installed"),
-        || {
-            if !environment.join("bin/python").exists() {
-                run(
-                    root,
-                    "python3",
-                    ["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
-                )?;
-            }
-            let pip = environment.join("bin/pip");
-            let requirements = clients.join("requirements.txt");
-            let mut command = Command::new(pip);
-            command.args(["install", "-q", "-r"]).arg(requirements);
-            run_command(&mut command)
-        },
-    )?;
+    for (requirements, name) in PYTHON {
+        let environment = folder.join(name);
+        python_environment(root, &root.join(requirements), &environment)?;
+    }
+    let clients = root.join("tests/tenant/clients");
     let modules = clients.join("node_modules");
     let lock = clients.join("package-lock.json");
     let stamp = folder.join("node.installed");
@@ -132,6 +125,18 @@ fn tenant_clients(root: &Path) -> anyhow::Result<()> {
             "npm",
             ["ci", "--no-audit", "--no-fund", "--silent"],
         )
+    })
+}
+
+fn python_environment(root: &Path, requirements: &Path, folder: &Path) -> anyhow::Result<()> {
+    when_changed(requirements, &folder.join("installed"), || {
+        if !folder.join("bin/python").exists() {
+            let venv = ["-m".as_ref(), "venv".as_ref(), folder.as_os_str()];
+            run(root, "python3", venv)?;
+        }
+        let mut pip = Command::new(folder.join("bin/pip"));
+        pip.args(["install", "-q", "-r"]).arg(requirements);
+        run_command(&mut pip)
     })
 }
 
