@@ -13,6 +13,7 @@ mod accounts;
 pub(crate) mod admin;
 mod control;
 mod credential;
+mod endpoint;
 mod name;
 mod right;
 mod services;
