@@ -216,6 +216,8 @@ fn gateway(
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
+        quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
