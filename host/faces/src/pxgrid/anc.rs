@@ -14,9 +14,7 @@ use axum::routing::post;
 use http::StatusCode;
 use parking_lot::Mutex;
 use portreeve_domain::MacAddress;
-use portreeve_gateway::quarantine::{
-    Action, Assignment, Policy, Quarantine, QuarantineError,
-};
+use portreeve_gateway::quarantine::{Action, Assignment, Policy, Quarantine, QuarantineError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -230,7 +228,10 @@ async fn delete_policy(
 async fn endpoints(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
     asked::<Anything>(&faces, request).await?;
     let list = faces.gateway.quarantine().list();
-    let list: Vec<_> = list.iter().map(|assignment| endpoint_view(assignment)).collect();
+    let list: Vec<_> = list
+        .iter()
+        .map(|assignment| endpoint_view(assignment))
+        .collect();
     Ok(answer(&json!({ "endpoints": list })))
 }
 
@@ -241,17 +242,27 @@ async fn endpoint_by_mac(
     let (_, wanted) = asked::<ByMac>(&faces, request).await?;
     let mac = mac_address(&wanted.mac_address)?;
     let assignment = faces.gateway.quarantine().of(mac);
-    Ok(found(assignment.map(|assignment| endpoint_view(&assignment))))
+    Ok(found(
+        assignment.map(|assignment| endpoint_view(&assignment)),
+    ))
 }
 
 async fn apply(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
     let (node, wanted) = asked::<Apply>(&faces, request).await?;
     let mac = mac_address(&wanted.mac_address)?;
     let quarantine = faces.gateway.quarantine();
-    let applied = quarantine.apply(mac, &wanted.policy_name, &asker(&node)).await;
+    let applied = quarantine
+        .apply(mac, &wanted.policy_name, &asker(&node))
+        .await;
     let policy = one_line(&wanted.policy_name, 64);
     let failure = applied.err();
-    operated(&faces, Some(mac), wanted.nas_ip_address, Some(policy), failure)
+    operated(
+        &faces,
+        Some(mac),
+        wanted.nas_ip_address,
+        Some(policy),
+        failure,
+    )
 }
 
 async fn clear(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {

@@ -14,7 +14,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use portreeve_domain::{
     Absence, Connection, Device, Finding, Identifier, MacAddress, Outcome, Question, Verdict,
 };
-use portreeve_gateway::{Answered, Survey, Wanted};
+use portreeve_gateway::Answered;
+use portreeve_gateway::survey::{Survey, Wanted};
 use portreeve_store::decisions::Entry;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,7 +26,6 @@ use super::endpoint::{Endpoint, is_registered};
 use super::right::Right;
 use crate::clients::Face;
 use crate::faces::Faces;
-use crate::journal::Noted;
 use crate::metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::RequestId;
@@ -42,7 +42,10 @@ pub(super) fn routes() -> Router<Arc<Faces>> {
             "/pxgrid/ise/mdm/getEndpointByMacAddress",
             post(endpoint_by_mac),
         )
-        .route("/pxgrid/ise/mdm/getEndpointsByType", post(endpoints_by_type))
+        .route(
+            "/pxgrid/ise/mdm/getEndpointsByType",
+            post(endpoints_by_type),
+        )
         .route(
             "/pxgrid/ise/mdm/getEndpointsByOsType",
             post(endpoints_by_os_type),
@@ -120,10 +123,7 @@ impl Choice {
     }
 }
 
-async fn endpoints(
-    State(faces): State<Arc<Faces>>,
-    request: Request,
-) -> Result<Response, Problem> {
+async fn endpoints(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
     let (node, wanted) = asked::<Filtered>(&faces, request).await?;
     let choice = wanted.filter.map_or(Choice::All, Choice::Like);
     list(&faces, &node, Wanted::All, choice).await

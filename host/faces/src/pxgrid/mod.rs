@@ -11,9 +11,11 @@ mod access;
 mod account;
 mod accounts;
 pub(crate) mod admin;
+mod anc;
 mod control;
 mod credential;
 mod endpoint;
+mod mdm;
 mod name;
 mod right;
 mod services;
@@ -25,6 +27,7 @@ use axum::Router;
 use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face};
@@ -35,6 +38,7 @@ use crate::problem::{Problem, ProblemKind};
 use access::{AccessSecrets, Side};
 use account::{AccountState, Proof};
 use accounts::Accounts;
+use anc::Operations;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
 use right::Right;
@@ -52,6 +56,9 @@ pub(crate) const ENDPOINT_TOPIC: &str = "/topic/com.cisco.ise.mdm.endpoint";
 /// Every change of the quarantine.
 pub(crate) const STATUS_TOPIC: &str = "/topic/com.cisco.ise.config.anc.status";
 
+/// Lists that may be on the way at the same time.
+const LISTS: usize = 2;
+
 /// The gateway's own node has one account for ever.
 const OWN_SALT: [u8; 16] = [0; 16];
 
@@ -63,11 +70,14 @@ pub(crate) struct Pxgrid {
     pub(crate) accounts: Accounts,
     secrets: AccessSecrets,
     services: Services,
+    operations: Operations,
+    /// Lists that may be on the way at once; each holds the whole fleet.
+    lists: Arc<Semaphore>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
-    control::routes()
+    control::routes().merge(mdm::routes()).merge(anc::routes())
 }
 
 impl Pxgrid {
@@ -83,6 +93,8 @@ impl Pxgrid {
             accounts: Accounts::load(store.cloned()).map_err(|error| failed(error.to_string()))?,
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
+            operations: Operations::default(),
+            lists: Arc::new(Semaphore::new(LISTS)),
             settings,
         })
     }
@@ -145,7 +157,6 @@ impl Pxgrid {
         Ok(name)
     }
 
-    #[expect(dead_code, reason = "publish-subscribe will ask")]
     /// Who asks one of the gateway's services, publish-subscribe among them:
     /// Basic with the node's own name and the secret it shares with the
     /// gateway's node.
@@ -176,6 +187,9 @@ impl Pxgrid {
         self.expect_approved(&name, None)?;
         Ok(name)
     }
+
+    /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
+    fn publish_to(&self, _topic: &str, _body: &[u8]) {}
 
     fn own_side(&self) -> Side<'_> {
         Side {

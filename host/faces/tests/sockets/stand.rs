@@ -26,6 +26,7 @@ use portreeve_gateway::{
     InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
     SourceErrorKind, SourcePicture, SourceSettings,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
 use reqwest::{Method, RequestBuilder};
@@ -343,6 +344,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {
