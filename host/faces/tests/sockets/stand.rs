@@ -21,6 +21,7 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
     InventoryError, InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source,
@@ -352,6 +353,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {
