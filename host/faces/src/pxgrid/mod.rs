@@ -198,7 +198,9 @@ impl Pxgrid {
     }
 
     /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
-    fn publish_to(&self, _topic: &str, _body: &[u8]) {}
+    fn publish_to(&self, topic: &str, body: &[u8]) {
+        self.pubsub.broker.publish(topic, body);
+    }
 
     fn own_side(&self) -> Side<'_> {
         Side {
