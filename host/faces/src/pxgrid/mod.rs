@@ -17,6 +17,7 @@ mod credential;
 mod endpoint;
 mod mdm;
 mod name;
+pub(crate) mod pubsub;
 mod right;
 mod services;
 mod settings;
@@ -27,7 +28,8 @@ use axum::Router;
 use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
-use tokio::sync::Semaphore;
+use prometheus::Registry;
+use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face};
@@ -41,6 +43,7 @@ use accounts::Accounts;
 use anc::Operations;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
+use pubsub::{Permissions, Pubsub};
 use right::Right;
 use services::Services;
 pub use settings::PxgridSettings;
@@ -73,11 +76,15 @@ pub(crate) struct Pxgrid {
     operations: Operations,
     /// Lists that may be on the way at once; each holds the whole fleet.
     lists: Arc<Semaphore>,
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
-    control::routes().merge(mdm::routes()).merge(anc::routes())
+    control::routes()
+        .merge(mdm::routes())
+        .merge(anc::routes())
+        .merge(pubsub::routes())
 }
 
 impl Pxgrid {
@@ -85,6 +92,7 @@ impl Pxgrid {
     pub(crate) fn new(
         settings: PxgridSettings,
         store: Option<&Arc<Store>>,
+        registry: &Registry,
     ) -> Result<Self, BindError> {
         let failed = |message: String| BindError::Pxgrid(message);
         let own = settings.node_name.parse();
@@ -95,6 +103,7 @@ impl Pxgrid {
             services: Services::default(),
             operations: Operations::default(),
             lists: Arc::new(Semaphore::new(LISTS)),
+            pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
     }
@@ -189,7 +198,9 @@ impl Pxgrid {
     }
 
     /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
-    fn publish_to(&self, _topic: &str, _body: &[u8]) {}
+    fn publish_to(&self, topic: &str, body: &[u8]) {
+        self.pubsub.broker.publish(topic, body);
+    }
 
     fn own_side(&self) -> Side<'_> {
         Side {
@@ -228,17 +239,6 @@ impl Pxgrid {
         may.unwrap_or(false)
     }
 
-    /// Whether a node may subscribe to a topic.
-    pub(crate) fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
-        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
-    }
-
-    /// Whether a node may publish to a topic: one of a service that it has
-    /// registered. Our own topics are the gateway's alone.
-    pub(crate) fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
-        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
-    }
-
     /// Whether a node may use an operation of a service, as the provider of the
     /// service asks.
     fn authorize(&self, node: &NodeName, service: &str, operation: &str) -> bool {
@@ -253,6 +253,27 @@ impl Pxgrid {
             },
             _ => self.may(node, Right::Subscribe),
         }
+    }
+}
+
+impl Permissions for Pxgrid {
+    fn is_enabled(&self, node: &NodeName) -> bool {
+        let is_enabled = |account: &account::Account| account.state == AccountState::Enabled;
+        self.accounts.with(node, is_enabled).unwrap_or(false)
+    }
+
+    fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
+        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
+    }
+
+    /// One of a service that the node has registered. Our own topics are the
+    /// gateway's alone.
+    fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
+        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.accounts.changes()
     }
 }
 

@@ -21,12 +21,12 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
     InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
     SourceErrorKind, SourcePicture, SourceSettings,
 };
-use portreeve_gateway::survey::Pictures;
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
 use reqwest::{Method, RequestBuilder};
@@ -262,6 +262,7 @@ fn pxgrid() -> PxgridSettings {
         url: None,
         accounts: true,
         approve_certificates: true,
+        max_subscribers: 1_000,
         patience: Duration::from_millis(300),
     }
 }
@@ -333,6 +334,11 @@ impl Stand {
     /// socket, `control.sock`.
     pub(crate) async fn kept_in(folder: &Path) -> Self {
         Self::start(Limits::default(), Some(folder)).await
+    }
+
+    /// The same with other limits.
+    pub(crate) async fn kept_with(folder: &Path, limits: Limits) -> Self {
+        Self::start(limits, Some(folder)).await
     }
 
     async fn start(limits: Limits, folder: Option<&Path>) -> Self {
