@@ -98,7 +98,7 @@ struct OperationId {
 /// What became of an operation, as answered and published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct Report {
     operation_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     mac_address: Option<String>,
@@ -118,13 +118,13 @@ pub(super) struct Operations(Mutex<Remembered>);
 #[derive(Debug, Default)]
 struct Remembered {
     last: u64,
-    statuses: VecDeque<Status>,
+    statuses: VecDeque<Report>,
 }
 
 impl Operations {
     /// Gives the operation its id and remembers what became of it. `published`
     /// happens in the order of ids.
-    fn note(&self, host: &NodeName, mut status: Status, published: impl FnOnce(&Status)) -> Status {
+    fn note(&self, host: &NodeName, mut status: Report, published: impl FnOnce(&Report)) -> Report {
         let mut remembered = self.0.lock();
         remembered.last += 1;
         status.operation_id = format!("{host}:{}", remembered.last);
@@ -136,7 +136,7 @@ impl Operations {
         status
     }
 
-    fn find(&self, id: &str) -> Option<Status> {
+    fn find(&self, id: &str) -> Option<Report> {
         let remembered = self.0.lock();
         let mut statuses = remembered.statuses.iter();
         statuses.find(|status| status.operation_id == id).cloned()
@@ -350,8 +350,8 @@ fn status(
     nas_ip_address: Option<String>,
     policy_name: Option<String>,
     failure_reason: Option<String>,
-) -> Status {
-    Status {
+) -> Report {
+    Report {
         operation_id: String::new(),
         mac_address: mac.map(spell),
         nas_ip_address,
@@ -366,7 +366,7 @@ fn status(
 }
 
 impl Pxgrid {
-    fn publish(&self, status: Status) -> Status {
+    fn publish(&self, status: Report) -> Report {
         self.operations.note(&self.own, status, |status| {
             // Texts always become JSON.
             let body = serde_json::to_vec(status).unwrap_or_default();

@@ -73,10 +73,10 @@ pub(crate) struct Pxgrid {
     pub(crate) accounts: Accounts,
     secrets: AccessSecrets,
     services: Services,
-    pub(crate) pubsub: Arc<Pubsub>,
     operations: Operations,
     /// Lists that may be on the way at once; each holds the whole fleet.
     lists: Arc<Semaphore>,
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
@@ -101,9 +101,9 @@ impl Pxgrid {
             accounts: Accounts::load(store.cloned()).map_err(|error| failed(error.to_string()))?,
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
-            pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             operations: Operations::default(),
             lists: Arc::new(Semaphore::new(LISTS)),
+            pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
     }

@@ -213,15 +213,17 @@ fn gateway(
         sources: vec![source],
         chain: vec![policy],
         lists: Lists::default(),
+        // Where pxGrid is on.
+        feed: FeedSettings {
+            enabled: memory.store().is_some(),
+            ..FeedSettings::default()
+        },
         memory,
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
-        feed: FeedSettings {
-            enabled: true,
-            ..FeedSettings::default()
-        },
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -289,6 +291,14 @@ fn bearer(key: &str) -> ClientAuthentication {
     ClientAuthentication::Bearer { key }
 }
 
+/// User name and password are the same word.
+fn basic_of(word: &str) -> ClientAuthentication {
+    ClientAuthentication::Basic {
+        username: word.to_owned(),
+        password: Secret::new(word.to_owned()),
+    }
+}
+
 fn clients() -> Vec<ClientSettings> {
     let basic = ClientAuthentication::Basic {
         username: "radius".to_owned(),
@@ -306,6 +316,10 @@ fn clients() -> Vec<ClientSettings> {
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
         client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
+        client("kandji", bearer("kandji-key"), &[Face::Kandji]),
+        client("clearpass", bearer("clearpass-key"), &[Face::Clearpass]),
+        client("jamf", basic_of("jamf"), &[Face::Jamf]),
+        client("intune", basic_of("intune"), &[Face::Intune]),
         elsewhere,
     ]
 }

@@ -8,6 +8,7 @@ mod lookup;
 mod plugin;
 mod pxgrid;
 mod serve;
+mod session;
 pub(crate) mod store;
 mod sync;
 
@@ -17,7 +18,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::CommandFactory;
 
-use crate::cli::{Arguments, Command, ConfigArgument, ConnectorCommand, PluginCommand};
+use crate::cli::{
+    Arguments, Command, ConfigArgument, ConnectorCommand, PluginCommand, SessionCommand,
+};
 use crate::config::{Config, Environment, LogFormat};
 use crate::telemetry;
 
@@ -67,6 +70,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Session(SessionCommand::List(command)) => {
+            quiet()?;
+            session::list(&load(&command.config, environment)?, &command)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
