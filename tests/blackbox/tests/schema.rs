@@ -53,6 +53,8 @@ async fn every_answer_is_as_described() -> anyhow::Result<()> {
 
     let output = Command::new(schemathesis()?)
         .current_dir(stand.directory())
+        .arg("--config-file")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/schemathesis.toml"))
         .args(["run", "--url", origin])
         .args(["--header", &format!("Authorization: Bearer {KEY}")])
         .args(["--seed", SEED, "--max-examples", EXAMPLES])
