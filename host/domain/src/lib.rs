@@ -8,6 +8,7 @@
 //! This crate is pure: no I/O, no asynchrony, no WebAssembly, no HTTP. It does
 //! not know where facts come from or in which protocol the answer leaves.
 
+mod action;
 mod answer;
 mod decision;
 mod device;
@@ -19,6 +20,7 @@ mod mac;
 mod subject;
 mod timestamp;
 
+pub use action::ActionKind;
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
 pub use decision::{Decision, Obligation, ObligationKind, Reason, Remediation, Verdict};
 pub use device::{

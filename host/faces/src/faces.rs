@@ -11,9 +11,10 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
+use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::{BindError, ClientSettings, Limits};
+use crate::{BindError, ClientSettings, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -31,6 +32,7 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    pub(crate) ise: Ise,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
@@ -41,6 +43,7 @@ impl Faces {
         clients: Vec<ClientSettings>,
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        ise: IseSettings,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
@@ -52,6 +55,7 @@ impl Faces {
             limits,
             inventory,
             batches: Arc::new(Semaphore::new(BATCHES)),
+            ise: Ise::new(ise),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
         })

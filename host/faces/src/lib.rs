@@ -16,7 +16,10 @@ mod body;
 mod clients;
 mod dispatch;
 mod faces;
+#[doc(hidden)]
+pub mod fuzz;
 mod hit;
+mod ise;
 mod journal;
 mod json;
 mod metrics;
@@ -32,6 +35,7 @@ mod settings;
 mod text;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};

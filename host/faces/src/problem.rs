@@ -25,6 +25,8 @@ pub(crate) enum ProblemKind {
     NoSuchPath,
     /// No source knows the device.
     UnknownDevice,
+    /// What was begun is not kept any more.
+    Gone,
     /// The path takes other methods.
     MethodNotAllowed,
     /// The body did not come in time.
@@ -54,6 +56,7 @@ impl ProblemKind {
             Self::NotAllowed => "urn:portreeve:problem:not-allowed",
             Self::NoSuchPath => "urn:portreeve:problem:no-such-path",
             Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
+            Self::Gone => "urn:portreeve:problem:gone",
             Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
             Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
             Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
@@ -74,6 +77,7 @@ impl ProblemKind {
             Self::NotAllowed => "The client may not use this face",
             Self::NoSuchPath => "There is nothing at this path",
             Self::UnknownDevice => "No source knows this device",
+            Self::Gone => "What was begun is not kept any more",
             Self::MethodNotAllowed => "The path does not take this method",
             Self::BodyTimeout => "The body did not come in time",
             Self::BodyTooLarge => "The body is too large",
@@ -92,6 +96,7 @@ impl ProblemKind {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -146,7 +151,6 @@ impl Problem {
         self.kind
     }
 
-    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

@@ -91,6 +91,15 @@ impl Client {
         self.faces.contains(face)
     }
 
+    /// Whether it may ask for actions of this kind.
+    #[expect(
+        clippy::unused_self,
+        reason = "no client may until its configuration can say so"
+    )]
+    pub(crate) const fn may_ask_for(&self, _action: portreeve_domain::ActionKind) -> bool {
+        false
+    }
+
     fn may_come_from(&self, address: IpAddr) -> bool {
         self.networks.is_empty()
             || self

@@ -123,6 +123,7 @@ impl Server {
             settings.clients,
             settings.limits,
             settings.inventory,
+            settings.ise,
             gateway,
             registry,
         )?;

@@ -15,8 +15,8 @@ use portreeve_domain::{
     Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
-    Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, IseSettings, Limits,
+    ListenerSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -347,6 +347,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            ise: IseSettings::default(),
         };
         settings
             .listeners

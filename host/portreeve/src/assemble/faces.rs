@@ -10,12 +10,15 @@ use portreeve_faces::{
 
 use portreeve_gateway::inventory::Inventory;
 
-use crate::config::{BasicConfig, CertificateMatch, ClientConfig, SecretSetting, ServerConfig};
+use crate::config::{
+    BasicConfig, CertificateMatch, ClientConfig, IseConfig, SecretSetting, ServerConfig,
+};
 
 /// Takes the server's key with it. `control` is the socket for commands.
 pub(crate) fn face_settings(
     server: ServerConfig,
     clients: &[ClientConfig],
+    ise: &IseConfig,
     control: Option<PathBuf>,
     inventory: Arc<Inventory>,
 ) -> FaceSettings {
@@ -50,6 +53,7 @@ pub(crate) fn face_settings(
         clients: clients.iter().map(client).collect(),
         limits,
         inventory: Some(inventory),
+        ise: ise.to_settings(),
     }
 }
 
