@@ -19,6 +19,7 @@ mod lists;
 mod mac;
 mod subject;
 mod timestamp;
+mod view;
 
 pub use action::ActionKind;
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
@@ -36,3 +37,4 @@ pub use subject::{
     Absence, Authentication, Connection, Finding, Medium, SourceOutcome, SourceReport, Subject,
 };
 pub use timestamp::Timestamp;
+pub use view::{NoSuchFact, ShownFact, ShownFacts, SourceSet, View};

@@ -14,6 +14,7 @@ use crate::clients::Clients;
 use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
+use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::{BindError, ClientSettings, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
@@ -33,6 +34,8 @@ pub(crate) struct Faces {
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
     pub(crate) ise: Ise,
+    /// Nodes, if pxGrid is on.
+    pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
@@ -44,12 +47,19 @@ impl Faces {
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
         ise: IseSettings,
+        pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let store = gateway.memory().store();
+        let pxgrid = pxgrid
+            .map(|settings| Pxgrid::new(settings, store).map(Arc::new))
+            .transpose()?;
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
+            pxgrid,
             gateway,
-            clients: Clients::new(clients)?,
+            clients: Clients::new(clients, &sources)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

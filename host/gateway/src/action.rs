@@ -147,9 +147,16 @@ impl Gateway {
         question: &Question,
         action: &Action,
     ) -> Result<ActionState, ActionError> {
-        // A question like any other, about all that the sources say: what the
-        // client may see of it makes no difference to what is done.
-        let answered = self.answer(question).await;
+        // What the client is shown of the device makes no difference to what
+        // is done, and the source's key may be hidden from him.
+        let mut connection = Connection::clone(question.connection());
+        connection.view.facts = None;
+        let whole = Question::new(
+            question.identifiers().to_vec(),
+            Arc::new(connection),
+            question.patience(),
+        );
+        let answered = self.answer(&whole).await;
         let answer = &answered.answer;
         let device = match (&answer.finding, &answer.outcome) {
             (Finding::Device(device), _) => device,

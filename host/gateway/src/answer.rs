@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use portreeve_domain::{
     Absence, Answer, Asked, CannotTell, Finding, Identifier, Origin, Outcome, Question,
-    SourceOutcome, Subject, Timestamp,
+    SourceOutcome, SourceSet, Subject, Timestamp,
 };
 
 use portreeve_store::decisions::Judged;
 
 use crate::decide::Decided;
+use crate::fetch::Fetcher;
 use crate::journal::{Behind, Logged};
 use crate::prepared::{Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest};
 use crate::recall::{Picture, Sighting};
@@ -22,7 +23,8 @@ impl Gateway {
     /// same. Nothing is allocated, no lock is taken and nothing is computed
     /// about the device. Stale facts are refreshed behind.
     pub fn hit(&self, asked: Asked<'_>, form: Form) -> Option<Hit> {
-        if self.fetchers.len() > MOST_SOURCES {
+        let view = &asked.connection.view;
+        if self.fetchers.len() > MOST_SOURCES || view.hides_facts() {
             return None;
         }
         let now = Timestamp::now();
@@ -31,12 +33,18 @@ impl Gateway {
         let mut used: Option<Record> = None;
         let mut is_stale = false;
         let mut wants_refresh = false;
+        // Renderings count the sources that the client sees.
+        let mut seen = 0;
         for (source, fetcher) in self.fetchers.iter().enumerate() {
+            if !view.sources.contains(source) {
+                sighted.note(source, Sighted::HIDDEN);
+                continue;
+            }
             let sighting = fetcher.recall(asked.identifiers, now);
             sighted.note(source, sighting.number());
             match sighting {
                 Sighting::Found { record, stale } => {
-                    if let Some(place) = fetched_at.get_mut(source) {
+                    if let Some(place) = fetched_at.get_mut(seen) {
                         *place = record.fetched_at();
                     }
                     wants_refresh |= stale;
@@ -50,6 +58,7 @@ impl Gateway {
                 _ if used.is_none() => return None,
                 _ => {}
             }
+            seen += 1;
         }
         let used = used?;
         let attached = used.attached();
@@ -59,7 +68,7 @@ impl Gateway {
         }
         prepared.text(form)?;
         if wants_refresh {
-            let sightings = self.recall(asked.identifiers, now);
+            let sightings = self.recall(asked.identifiers, view.sources, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
         self.metrics.count_hit(prepared.verdict);
@@ -84,7 +93,8 @@ impl Gateway {
     /// all. Stale facts are refreshed behind.
     pub fn answer_from_memory(&self, question: &Question) -> Option<Answered> {
         let now = Timestamp::now();
-        let sightings = self.recall(question.identifiers(), now);
+        let sources = question.connection().view.sources;
+        let sightings = self.recall(question.identifiers(), sources, now);
         if !is_settled(&sightings) {
             return None;
         }
@@ -115,8 +125,9 @@ impl Gateway {
             return answered;
         }
         let deadline = Instant::now() + question.patience();
+        let sources = question.connection().view.sources;
         let mut now = Timestamp::now();
-        let mut sightings = self.recall(question.identifiers(), now);
+        let mut sightings = self.recall(question.identifiers(), sources, now);
         let mut origin = Origin::Evaluated;
         if is_settled(&sightings) {
             self.refresh_behind(question.identifiers(), &sightings);
@@ -144,11 +155,20 @@ impl Gateway {
         }
     }
 
-    fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Vec<Sighting> {
-        let fetchers = self.fetchers.iter();
-        fetchers
-            .map(|fetcher| fetcher.recall(identifiers, now))
-            .collect()
+    fn recall(
+        &self,
+        identifiers: &[Identifier],
+        sources: SourceSet,
+        now: Timestamp,
+    ) -> Vec<Sighting> {
+        let recall = |(place, fetcher): (usize, &Arc<Fetcher>)| {
+            if sources.contains(place) {
+                fetcher.recall(identifiers, now)
+            } else {
+                Sighting::Hidden
+            }
+        };
+        self.fetchers.iter().enumerate().map(recall).collect()
     }
 
     fn refresh_behind(&self, identifiers: &[Identifier], sightings: &[Sighting]) {
@@ -190,7 +210,8 @@ impl Gateway {
         decided: &Decided,
         judged: Option<&Arc<Judged>>,
     ) -> Option<Place> {
-        if sightings.len() > MOST_SOURCES || !decided.basis.can_be_prepared() {
+        let hides_facts = question.connection().view.hides_facts();
+        if sightings.len() > MOST_SOURCES || hides_facts || !decided.basis.can_be_prepared() {
             return None;
         }
         let mut sighted = Sighted::default();
@@ -260,9 +281,14 @@ impl Gateway {
         origin: Origin,
     ) -> Answer {
         self.metrics.count_answer(origin, &outcome);
+        let view = &subject.connection.view;
+        let finding = match &subject.finding {
+            Finding::Device(device) => Finding::Device(view.of(device, &subject.requested)),
+            Finding::Absent(absence) => Finding::Absent(*absence),
+        };
         Answer {
             outcome,
-            finding: subject.finding,
+            finding,
             sources: subject.sources,
             policy,
             origin,
@@ -307,7 +333,7 @@ impl Gateway {
 fn is_settled(sightings: &[Sighting]) -> bool {
     let first = sightings
         .iter()
-        .find(|sighting| !matches!(sighting, Sighting::Unknown));
+        .find(|sighting| !matches!(sighting, Sighting::Unknown | Sighting::Hidden));
     first.is_none_or(Sighting::settles)
 }
 

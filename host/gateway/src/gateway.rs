@@ -165,6 +165,11 @@ impl Gateway {
         Some(fetcher.check(deadline).await)
     }
 
+    /// The sources by name, in the operator's order.
+    pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.fetchers.iter().map(|fetcher| fetcher.name())
+    }
+
     /// Where decisions are kept, if they are.
     pub fn log(&self) -> Option<&DecisionLog> {
         self.journal.as_ref().map(Journal::log)

@@ -76,6 +76,8 @@ pub(crate) struct Sighted([u64; MOST_SOURCES]);
 impl Sighted {
     pub(crate) const UNKNOWN: u64 = 1;
     pub(crate) const ABSENT: u64 = 2;
+    /// The client must not see the source.
+    pub(crate) const HIDDEN: u64 = 3;
 
     /// The number for a record: another content has another one.
     pub(crate) const fn record(generation: u64, stale: bool) -> u64 {

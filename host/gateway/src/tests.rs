@@ -20,6 +20,7 @@ use crate::*;
 
 mod journal;
 mod prepared;
+mod view;
 
 const MAC: &str = "00:50:56:a4:89:5a";
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";

@@ -48,7 +48,10 @@ pub(super) async fn batch(
         .batch_questions
         .inc_by(identifiers.len() as u64);
 
-    let deadline = Instant::now() + faces.ise.patience(&caller.client);
+    let now = Instant::now();
+    let more = (identifiers.len() as u64).saturating_sub(1);
+    caller.client.charge(more, now);
+    let deadline = now + faces.ise.patience(&caller.client);
     let answers = identifiers.into_iter();
     let answers = answers.map(|identifier| answer(&faces, &caller, identifier, deadline));
     let mut answers = std::pin::pin!(stream::iter(answers).buffered(AT_ONCE));

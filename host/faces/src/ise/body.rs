@@ -173,7 +173,7 @@ pub(super) fn read(bytes: &[u8], most: usize) -> Result<Body, Malformed> {
                 depth = depth.saturating_sub(1);
                 finished |= depth == 0;
                 if let Some(open) = open.take() {
-                    body.take(open, most, place)?;
+                    body.take(&open, most, place)?;
                 }
             }
             Event::Text(text) => match &mut open {
@@ -205,7 +205,7 @@ pub(super) fn read(bytes: &[u8], most: usize) -> Result<Body, Malformed> {
 }
 
 impl Body {
-    fn take(&mut self, open: Open, most: usize, place: u64) -> Result<(), Malformed> {
+    fn take(&mut self, open: &Open, most: usize, place: u64) -> Result<(), Malformed> {
         let text = open.text.trim();
         if text.is_empty() {
             return Ok(());

@@ -9,7 +9,7 @@ use super::version::Version;
 use super::xml::Xml;
 use crate::text::one_line;
 
-/// Addresses that an answer holds at most (DevNet, ISE MDM API v3).
+/// Addresses that an answer holds at most (Cisco, ISE MDM API v3).
 const MOST_ADDRESSES: usize = 5;
 /// Bytes of a reason or a remediation.
 const LONGEST_TEXT: usize = 1_000;

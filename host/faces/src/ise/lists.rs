@@ -31,11 +31,11 @@ pub(super) struct Lists<T> {
     most: usize,
     lifetime: Duration,
     page: usize,
-    kept: Mutex<Shelf<T>>,
+    kept: Mutex<KeptLists<T>>,
 }
 
 #[derive(Debug)]
-struct Shelf<T> {
+struct KeptLists<T> {
     /// The number given last.
     number: u32,
     lists: Vec<Kept<T>>,
@@ -74,7 +74,7 @@ impl<T: Content> Lists<T> {
             most: settings.max_lists,
             lifetime: settings.list_lifetime,
             page: settings.query_max_size,
-            kept: Mutex::new(Shelf {
+            kept: Mutex::new(KeptLists {
                 number: u32::try_from(start).unwrap_or(0),
                 lists: Vec::new(),
             }),
@@ -83,9 +83,9 @@ impl<T: Content> Lists<T> {
 
     /// The first page of a list that another has begun just now.
     pub(super) fn joined(&self, client: &Client, list: &List, now: Instant) -> Option<Page<T>> {
-        let mut shelf = self.kept.lock();
-        shelf.forget(now, self.lifetime);
-        let kept = shelf.lists.iter_mut().find(|kept| {
+        let mut all = self.kept.lock();
+        all.forget(now, self.lifetime);
+        let kept = all.lists.iter_mut().find(|kept| {
             kept.is_of(client, list) && now.saturating_duration_since(kept.began) < SHARED
         })?;
         kept.asked = now;
@@ -108,15 +108,15 @@ impl<T: Content> Lists<T> {
             let detail = "the list has more pages than can be numbered; raise `query-max-size`";
             return Err(Problem::new(ProblemKind::Internal, detail));
         }
-        let mut shelf = self.kept.lock();
-        shelf.forget(now, self.lifetime);
-        if shelf.lists.len() >= self.most {
+        let mut all = self.kept.lock();
+        all.forget(now, self.lifetime);
+        if all.lists.len() >= self.most {
             let detail = "too many lists are being read already";
             let problem = Problem::new(ProblemKind::Busy, detail);
             return Err(problem.retry_after(self.lifetime));
         }
-        let number = shelf.next_number();
-        shelf.lists.push(Kept {
+        let number = all.next_number();
+        all.lists.push(Kept {
             number,
             client: Arc::clone(&client.name),
             list,
@@ -137,9 +137,9 @@ impl<T: Content> Lists<T> {
         now: Instant,
     ) -> Result<Page<T>, Problem> {
         let (number, page) = (paging / PAGES, paging % PAGES);
-        let mut shelf = self.kept.lock();
-        shelf.forget(now, self.lifetime);
-        let kept = shelf
+        let mut all = self.kept.lock();
+        all.forget(now, self.lifetime);
+        let kept = all
             .lists
             .iter_mut()
             .find(|kept| kept.number == number && kept.is_of(client, list))
@@ -171,7 +171,7 @@ impl<T: Content> Lists<T> {
     }
 }
 
-impl<T> Shelf<T> {
+impl<T> KeptLists<T> {
     fn forget(&mut self, now: Instant, lifetime: Duration) {
         self.lists
             .retain(|kept| now.saturating_duration_since(kept.asked) < lifetime);
@@ -228,11 +228,16 @@ mod tests {
     }
 
     /// Where the pages begin that follow from the first.
-    fn follow(lists: &Lists<Rows>, first: Page<Rows>, client: &Client, now: Instant) -> Vec<usize> {
+    fn follow(
+        lists: &Lists<Rows>,
+        first: &Page<Rows>,
+        client: &Client,
+        now: Instant,
+    ) -> Vec<usize> {
         let mut starts = vec![first.start];
         let mut next = first.next;
         while next != 0 {
-            assert!(next <= i32::MAX as u32);
+            assert!(i32::try_from(next).is_ok());
             let page = lists.resume(client, &list(Kind::All), next, now).unwrap();
             starts.push(page.start);
             next = page.next;
@@ -253,7 +258,7 @@ mod tests {
             let first = lists
                 .begin(&client, list(Kind::All), Rows(rows), now)
                 .unwrap();
-            assert_eq!(follow(&lists, first, &client, now), expected, "{rows}");
+            assert_eq!(follow(&lists, &first, &client, now), expected, "{rows}");
         }
         // What fits into one page is not kept.
         assert_eq!(lists.kept.lock().lists.len(), 3);
@@ -267,7 +272,7 @@ mod tests {
         let first = lists
             .begin(&client, list(Kind::All), Rows(rows), now)
             .unwrap();
-        assert_eq!(follow(&lists, first, &client, now).len(), PAGES as usize);
+        assert_eq!(follow(&lists, &first, &client, now).len(), PAGES as usize);
         let problem = lists.begin(&client, list(Kind::All), Rows(rows + 1), now);
         assert_eq!(problem.unwrap_err().kind(), ProblemKind::Internal);
     }

@@ -1,5 +1,5 @@
-//! The ISE face: the MDM API of Cisco ISE, versions 1 to 3, in XML (Cisco
-//! DevNet, "ISE MDM API").
+//! The ISE face: the MDM API of Cisco ISE, versions 1 to 3, in XML (Cisco,
+//! "ISE MDM API").
 //!
 //! ISE asks `mdminfo` first and takes the path of everything else from the
 //! answer. A device that no source knows is an empty list, with 200; that we

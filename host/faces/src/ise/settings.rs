@@ -37,7 +37,7 @@ impl Default for IseSettings {
             vendor: "Portreeve".to_owned(),
             product: "Portreeve".to_owned(),
             query_max_size: 1_000,
-            // Cisco asks for answers within 200 ms (DevNet, ISE MDM API v3);
+            // Cisco asks for answers within 200 ms (Cisco, ISE MDM API v3);
             // the rest is for the way.
             patience: Duration::from_millis(150),
             max_lists: 16,

@@ -70,6 +70,9 @@ pub enum BindError {
     /// The clients cannot be told apart or cannot be used.
     #[error(transparent)]
     Clients(#[from] ClientsError),
+    /// The pxGrid face cannot be made.
+    #[error("pxGrid: {0}")]
+    Pxgrid(String),
     /// The registry has metrics of the same names already.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -124,6 +127,7 @@ impl Server {
             settings.limits,
             settings.inventory,
             settings.ise,
+            settings.pxgrid,
             gateway,
             registry,
         )?;

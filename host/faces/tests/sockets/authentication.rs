@@ -212,6 +212,7 @@ async fn plain_http_stays_on_this_machine() {
         limits: Limits::default(),
         inventory: None,
         ise: IseSettings::default(),
+        pxgrid: None,
     };
     let error = bind(settings).await.unwrap_err();
     assert!(
@@ -224,6 +225,7 @@ async fn plain_http_stays_on_this_machine() {
         limits: Limits::default(),
         inventory: None,
         ise: IseSettings::default(),
+        pxgrid: None,
     };
     assert!(matches!(
         bind(nowhere).await.unwrap_err(),

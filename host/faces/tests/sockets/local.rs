@@ -18,6 +18,7 @@ fn local(path: &Path) -> FaceSettings {
         limits: Limits::default(),
         inventory: None,
         ise: IseSettings::default(),
+        pxgrid: None,
     }
 }
 

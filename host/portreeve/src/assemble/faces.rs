@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
-    TlsSettings,
+    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, PxgridSettings,
+    Secret, TlsSettings,
 };
 
 use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{
-    BasicConfig, CertificateMatch, ClientConfig, IseConfig, SecretSetting, ServerConfig,
+    BasicConfig, CertificateMatch, ClientConfig, IseConfig, PxgridConfig, SecretSetting,
+    ServerConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.
@@ -21,6 +22,7 @@ pub(crate) fn face_settings(
     ise: &IseConfig,
     control: Option<PathBuf>,
     inventory: Arc<Inventory>,
+    pxgrid: Option<PxgridConfig>,
 ) -> FaceSettings {
     let limits = Limits {
         max_connections: server.max_connections,
@@ -54,6 +56,13 @@ pub(crate) fn face_settings(
         limits,
         inventory: Some(inventory),
         ise: ise.to_settings(),
+        pxgrid: pxgrid.map(|pxgrid| PxgridSettings {
+            node_name: pxgrid.node_name,
+            url: pxgrid.url,
+            accounts: pxgrid.accounts,
+            approve_certificates: pxgrid.approve_certificates,
+            patience: pxgrid.patience.0,
+        }),
     }
 }
 
@@ -83,6 +92,16 @@ fn client(config: &ClientConfig) -> ClientSettings {
         faces: config.faces.clone(),
         networks: config.networks.clone(),
         patience: config.patience.0,
+        sources: config.sources.as_ref().map(|sources| {
+            let names = sources.iter().map(|source| source.value.as_str().into());
+            names.collect()
+        }),
+        facts: config
+            .attributes
+            .as_ref()
+            .map(|facts| Arc::new(facts.iter().cloned().collect())),
+        actions: config.actions.clone(),
+        rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
 }
 

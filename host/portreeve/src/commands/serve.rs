@@ -119,6 +119,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         &config.ise,
         control,
         Arc::clone(&inventory),
+        config.pxgrid,
     );
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
@@ -147,6 +148,7 @@ fn explain(error: &BindError) -> Problems {
             "another gateway may run with this `directory` of `[store]`, or its path is too long for a socket"
         }
         BindError::Clients(_) => "see `[clients.NAME]`",
+        BindError::Pxgrid(_) => "see `[pxgrid]`, and check the store with `portreeve store verify`",
         BindError::Metrics(_) => "this is a mistake in Portreeve, please report it",
     };
     Problem::nowhere(error.to_string()).hint(hint).into()

@@ -11,7 +11,7 @@ use super::value::Span;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct IseConfig {
-    pub(crate) redirect_url: Option<url::Url>,
+    pub(crate) redirect_url: Option<String>,
     pub(crate) vendor: String,
     pub(crate) product: String,
     pub(crate) query_max_size: usize,
@@ -25,7 +25,9 @@ impl IseConfig {
     pub(super) fn read(section: Section<'_>) -> Self {
         let defaults = IseSettings::default();
         let read = Self {
-            redirect_url: section.optional("redirect-url"),
+            redirect_url: section
+                .optional::<url::Url>("redirect-url")
+                .map(String::from),
             vendor: section.or("vendor", defaults.vendor),
             product: section.or("product", defaults.product),
             query_max_size: section.or("query-max-size", defaults.query_max_size),
@@ -40,6 +42,17 @@ impl IseConfig {
         {
             let message = format!("`{}` is out of range", read.query_max_size);
             let hint = format!("write a number from {} to {}", sizes.start(), sizes.end());
+            section
+                .reader
+                .report(Problem::new(&node.place, &node.key, message).hint(hint));
+        }
+        if let Some(node) = section.node("redirect-url")
+            && let Some(url) = &read.redirect_url
+            && !url.starts_with("https://")
+            && !url.starts_with("http://")
+        {
+            let message = format!("`{url}` is no address of a web page");
+            let hint = "write e.g. `\"https://portal.example.com/enrol\"`";
             section
                 .reader
                 .report(Problem::new(&node.place, &node.key, message).hint(hint));
@@ -59,9 +72,8 @@ impl IseConfig {
 
     /// The same in the faces' words.
     pub(crate) fn to_settings(&self) -> IseSettings {
-        let url = self.redirect_url.as_ref();
         IseSettings {
-            redirect_url: url.map_or_else(String::new, ToString::to_string),
+            redirect_url: self.redirect_url.clone().unwrap_or_default(),
             vendor: self.vendor.clone(),
             product: self.product.clone(),
             query_max_size: self.query_max_size,

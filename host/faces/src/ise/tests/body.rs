@@ -193,11 +193,8 @@ proptest! {
 
     #[test]
     fn what_is_named_is_found(values in prop::collection::vec("[0-9A-Fa-f:._@-]{1,40}", 0..20)) {
-        let mut xml = String::from("<ise_api>");
-        for value in &values {
-            xml.push_str(&format!("<x><value>{value}</value></x>"));
-        }
-        xml.push_str("</ise_api>");
+        let elements = values.iter().map(|value| format!("<x><value>{value}</value></x>"));
+        let xml = format!("<ise_api>{}</ise_api>", elements.collect::<String>());
         let read = read(xml.as_bytes(), 20).unwrap();
         prop_assert_eq!(devices(&read), values);
     }
