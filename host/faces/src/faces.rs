@@ -53,7 +53,7 @@ impl Faces {
     ) -> Result<Self, BindError> {
         let store = gateway.memory().store();
         let pxgrid = pxgrid
-            .map(|settings| Pxgrid::new(settings, store).map(Arc::new))
+            .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
             .transpose()?;
         let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {

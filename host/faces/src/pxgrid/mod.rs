@@ -14,6 +14,7 @@ pub(crate) mod admin;
 mod control;
 mod credential;
 mod name;
+pub(crate) mod pubsub;
 mod right;
 mod services;
 mod settings;
@@ -24,6 +25,8 @@ use axum::Router;
 use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
+use prometheus::Registry;
+use tokio::sync::watch;
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face};
@@ -36,6 +39,7 @@ use account::{AccountState, Proof};
 use accounts::Accounts;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
+use pubsub::{Permissions, Pubsub};
 use right::Right;
 use services::Services;
 pub use settings::PxgridSettings;
@@ -62,11 +66,12 @@ pub(crate) struct Pxgrid {
     pub(crate) accounts: Accounts,
     secrets: AccessSecrets,
     services: Services,
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
-    control::routes()
+    control::routes().merge(pubsub::routes())
 }
 
 impl Pxgrid {
@@ -74,6 +79,7 @@ impl Pxgrid {
     pub(crate) fn new(
         settings: PxgridSettings,
         store: Option<&Arc<Store>>,
+        registry: &Registry,
     ) -> Result<Self, BindError> {
         let failed = |message: String| BindError::Pxgrid(message);
         let own = settings.node_name.parse();
@@ -82,6 +88,7 @@ impl Pxgrid {
             accounts: Accounts::load(store.cloned()).map_err(|error| failed(error.to_string()))?,
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
+            pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
     }
@@ -144,7 +151,6 @@ impl Pxgrid {
         Ok(name)
     }
 
-    #[expect(dead_code, reason = "publish-subscribe will ask")]
     /// Who asks one of the gateway's services, publish-subscribe among them:
     /// Basic with the node's own name and the secret it shares with the
     /// gateway's node.
@@ -213,17 +219,6 @@ impl Pxgrid {
         may.unwrap_or(false)
     }
 
-    /// Whether a node may subscribe to a topic.
-    pub(crate) fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
-        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
-    }
-
-    /// Whether a node may publish to a topic: one of a service that it has
-    /// registered. Our own topics are the gateway's alone.
-    pub(crate) fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
-        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
-    }
-
     /// Whether a node may use an operation of a service, as the provider of the
     /// service asks.
     fn authorize(&self, node: &NodeName, service: &str, operation: &str) -> bool {
@@ -238,6 +233,27 @@ impl Pxgrid {
             },
             _ => self.may(node, Right::Subscribe),
         }
+    }
+}
+
+impl Permissions for Pxgrid {
+    fn is_enabled(&self, node: &NodeName) -> bool {
+        let is_enabled = |account: &account::Account| account.state == AccountState::Enabled;
+        self.accounts.with(node, is_enabled).unwrap_or(false)
+    }
+
+    fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
+        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
+    }
+
+    /// One of a service that the node has registered. Our own topics are the
+    /// gateway's alone.
+    fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
+        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.accounts.changes()
     }
 }
 

@@ -220,6 +220,8 @@ fn gateway(
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
+        quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -263,6 +265,7 @@ fn pxgrid() -> PxgridSettings {
         url: None,
         accounts: true,
         approve_certificates: true,
+        max_subscribers: 1_000,
         patience: Duration::from_millis(300),
     }
 }
@@ -342,6 +345,11 @@ impl Stand {
     /// socket, `control.sock`.
     pub(crate) async fn kept_in(folder: &Path) -> Self {
         Self::start(Limits::default(), Some(folder)).await
+    }
+
+    /// The same with other limits.
+    pub(crate) async fn kept_with(folder: &Path, limits: Limits) -> Self {
+        Self::start(limits, Some(folder)).await
     }
 
     async fn start(limits: Limits, folder: Option<&Path>) -> Self {
