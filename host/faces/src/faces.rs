@@ -11,11 +11,13 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
+use crate::intune::Replay;
 use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
-use crate::{BindError, ClientSettings, IseSettings, Limits};
+use crate::token::Tokens;
+use crate::{BindError, ClientSettings, ClientsError, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -28,6 +30,8 @@ const SHED: Duration = Duration::from_secs(1);
 pub(crate) struct Faces {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clients: Clients,
+    pub(crate) tokens: Tokens,
+    pub(crate) assertions: Replay,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
@@ -60,6 +64,8 @@ impl Faces {
             pxgrid,
             gateway,
             clients: Clients::new(clients, &sources)?,
+            tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
+            assertions: Replay::default(),
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

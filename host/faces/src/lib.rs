@@ -13,15 +13,19 @@
 
 mod admin;
 mod body;
+mod clearpass;
 mod clients;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
 pub mod fuzz;
 mod hit;
+mod intune;
 mod ise;
+mod jamf;
 mod journal;
 mod json;
+mod kandji;
 mod metrics;
 mod openapi;
 mod operations;
@@ -34,8 +38,11 @@ mod rest;
 mod server;
 mod settings;
 mod text;
+mod token;
+mod told;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
+pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;

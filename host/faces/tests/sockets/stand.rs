@@ -21,6 +21,7 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
     InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
@@ -217,6 +218,7 @@ fn gateway(
         chain: vec![policy],
         lists: Lists::default(),
         memory,
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
@@ -289,6 +291,14 @@ fn bearer(key: &str) -> ClientAuthentication {
     ClientAuthentication::Bearer { key }
 }
 
+/// User name and password are the same word.
+fn basic_of(word: &str) -> ClientAuthentication {
+    ClientAuthentication::Basic {
+        username: word.to_owned(),
+        password: Secret::new(word.to_owned()),
+    }
+}
+
 fn clients() -> Vec<ClientSettings> {
     let basic = ClientAuthentication::Basic {
         username: "radius".to_owned(),
@@ -314,6 +324,10 @@ fn clients() -> Vec<ClientSettings> {
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
         client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
+        client("kandji", bearer("kandji-key"), &[Face::Kandji]),
+        client("clearpass", bearer("clearpass-key"), &[Face::Clearpass]),
+        client("jamf", basic_of("jamf"), &[Face::Jamf]),
+        client("intune", basic_of("intune"), &[Face::Intune]),
         elsewhere,
     ]
 }
@@ -361,6 +375,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {
