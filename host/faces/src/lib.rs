@@ -21,7 +21,7 @@ mod faces;
 pub mod fuzz;
 mod hit;
 mod intune;
-
+mod ise;
 mod jamf;
 mod journal;
 mod json;
@@ -43,6 +43,7 @@ mod told;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use intune::{CertificateError, RegisteredCertificate};
+pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;

@@ -5,9 +5,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use portreeve_faces::fuzz::TARGETS;
+use portreeve_faces::fuzz::{Parser, TARGETS};
 
-static PARSER: LazyLock<fn(&[u8])> = LazyLock::new(|| {
+static PARSER: LazyLock<Parser> = LazyLock::new(|| {
     let wanted = std::env::var("TARGET").unwrap_or_default();
     let found = TARGETS.iter().find(|(name, _)| *name == wanted);
     let Some((_, parser)) = found else {

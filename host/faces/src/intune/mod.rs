@@ -152,3 +152,18 @@ fn xml_response(document: String) -> Response {
     )
         .into_response()
 }
+
+/// For a fuzzer: the assertion of a client.
+pub(crate) fn fuzz_assertion(text: &str) {
+    let _ = assertion::Assertion::read(text);
+}
+
+/// For a fuzzer: the form that asks for a token.
+pub(crate) fn fuzz_form(body: &[u8]) {
+    let _ = form::Form::read(body);
+}
+
+/// For a fuzzer: the query about a device.
+pub(crate) fn fuzz_query(query: &[u8]) {
+    let _ = query::read(query);
+}

@@ -18,7 +18,7 @@ use portreeve_gateway::quarantine::{Action, Assignment, Policy, Quarantine, Quar
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::control::{answer, peer_of, pxgrid, read};
+use super::control::{answer, parse, peer_of, pxgrid, read};
 use super::endpoint::spell;
 use super::mdm::{asker, mac_address};
 use super::right::Right;
@@ -384,6 +384,15 @@ fn refused(error: &QuarantineError) -> Problem {
         QuarantineError::NotKept(_) => Problem::new(ProblemKind::Internal, detail),
         _ => Problem::malformed(detail),
     }
+}
+
+/// For a fuzzer: every body that is taken here.
+pub(super) fn fuzz_bodies(body: &[u8]) {
+    let _ = parse::<Named>(body);
+    let _ = parse::<NewPolicy>(body);
+    let _ = parse::<Apply>(body);
+    let _ = parse::<ByMac>(body);
+    let _ = parse::<OperationId>(body);
 }
 
 #[cfg(test)]
