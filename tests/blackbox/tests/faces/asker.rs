@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use portreeve_harness::Stand;
+use portreeve_harness::{Stand, member};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -29,15 +29,33 @@ pub(crate) struct Named {
     pub(crate) guid: Option<String>,
 }
 
+impl Named {
+    /// Its address as ISE writes it.
+    pub(crate) fn digits(&self) -> String {
+        self.mac.replace(':', "").to_uppercase()
+    }
+}
+
 /// Asks one gateway as a NAC product would.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     http: Client,
     origin: String,
+    /// Name and password of a pxGrid node.
+    pub(crate) node: (String, String),
 }
 
 impl Asker {
-    pub(crate) fn new(stand: &Stand) -> anyhow::Result<Self> {
+    /// The node is a new one, which the operator adds.
+    pub(crate) async fn new(stand: &Stand) -> anyhow::Result<Self> {
+        const NODE: &str = "table";
+
+        let added = stand
+            .program(&["pxgrid", "add", NODE, "--may", "mdm", "--json"])
+            .await?;
+        let added = added.json().with_context(|| format!("{added:?}"))?;
+        let password = member(&added, "password").as_str();
+        let password = password.with_context(|| added.to_string())?;
         let ca = reqwest::Certificate::from_pem(stand.authority.pem().as_bytes())?;
         let http = Client::builder()
             .tls_certs_only([ca])
@@ -47,6 +65,7 @@ impl Asker {
         Ok(Self {
             http,
             origin: stand.gateway.origin().to_owned(),
+            node: (NODE.to_owned(), password.to_owned()),
         })
     }
 

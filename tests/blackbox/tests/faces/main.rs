@@ -5,6 +5,9 @@
 //! A face is one function here; what it can say is [`Said`].
 
 mod asker;
+mod imitated;
+mod ise;
+mod pxgrid;
 mod radius;
 mod rest;
 
@@ -14,6 +17,13 @@ use portreeve_tenant::{Compliance, Device, Mac, Tenant, well_known};
 
 use asker::{Asker, Named, Said};
 use well_known::WellKnown;
+
+/// The client of all faces that know names and passwords; its bearer key is the
+/// password, too.
+const USER: &str = "product";
+const PASSWORD: &str = "a-password-of-every-product-0123456789";
+/// The client of the Intune shape.
+const INTUNE_CLIENT: &str = "3f7c0d52-8d1e-4c53-9c9b-0f2f3a5d6e71";
 
 /// Devices of the second source, and one that both have.
 const FABRIKAM_COMPLIANT: u64 = 0x0050_560F_0001;
@@ -51,13 +61,22 @@ fn two_sources() -> anyhow::Result<StandBuilder> {
         .store()
         .inventory("jitter = \"30d\"")
         .negative_ttl("1h")
+        .secret("password", PASSWORD)
+        .extra(&format!(
+            "[pxgrid]\n\
+             [clients.{USER}]\nfaces = [\"ise\", \"kandji\", \"jamf\", \"clearpass\"]\n\
+             basic = {{ username = \"{USER}\", password = {{ file = \"password\" }} }}\n\
+             bearer = {{ file = \"password\" }}\npatience = \"5s\"\n\
+             [clients.intune]\nfaces = [\"intune\"]\npatience = \"5s\"\n\
+             intune = {{ client-id = \"{INTUNE_CLIENT}\", secret = {{ file = \"password\" }} }}\n"
+        ))
         .policy(
             "compliance = { non-compliant = \"restrict\" }\n\
              [policies.baseline.settings.obligations]\nrestrict = { vlan = \"66\" }",
         ))
 }
 
-async fn start(builder: StandBuilder) -> anyhow::Result<Stand> {
+async fn start(builder: StandBuilder) -> anyhow::Result<(Stand, Asker)> {
     let stand = builder.start().await?;
     stand.tenant.add_device(device(SHARED, 4)?);
     for source in ["contoso", "fabrikam"] {
@@ -66,7 +85,8 @@ async fn start(builder: StandBuilder) -> anyhow::Result<Stand> {
             .await?;
         ensure!(output.code == Some(0), "{output:?}");
     }
-    Ok(stand)
+    let asker = Asker::new(&stand).await?;
+    Ok((stand, asker))
 }
 
 fn by_mac(mac: u64) -> Named {
@@ -82,10 +102,9 @@ fn known(device: WellKnown) -> Named {
 
 /// Asks faces, one after the other; each must say what is expected.
 macro_rules! ask {
-    ($stand:expr, $name:expr, $named:expr, $expected:expr, [$($face:path),* $(,)?]) => {
-        let asker = Asker::new($stand)?;
+    ($stand:expr, $asker:expr, $name:expr, $named:expr, $expected:expr, [$($face:path),* $(,)?]) => {
         $(
-            let said = $face(&asker, $named).await;
+            let said = $face($asker, $named).await;
             let said = said.with_context(|| format!("{}: {}", $name, stringify!($face)))?;
             ensure!(
                 said == $expected,
@@ -97,9 +116,15 @@ macro_rules! ask {
 }
 
 /// Asks all faces by MAC address.
-async fn check(stand: &Stand, name: &str, named: &Named, expected: Said) -> anyhow::Result<()> {
+async fn check(
+    (stand, asker): &(Stand, Asker),
+    name: &str,
+    named: &Named,
+    expected: Said,
+) -> anyhow::Result<()> {
     ask!(
         stand,
+        asker,
         name,
         named,
         expected,
@@ -110,13 +135,14 @@ async fn check(stand: &Stand, name: &str, named: &Named, expected: Said) -> anyh
 
 /// Asks those that know certificates, by GUID and MAC address.
 async fn check_certified(
-    stand: &Stand,
+    (stand, asker): &(Stand, Asker),
     name: &str,
     named: &Named,
     expected: Said,
 ) -> anyhow::Result<()> {
     ask!(
         stand,
+        asker,
         name,
         named,
         expected,
@@ -127,7 +153,7 @@ async fn check_certified(
 
 #[tokio::test]
 async fn while_all_sources_answer() -> anyhow::Result<()> {
-    let stand = start(two_sources()?).await?;
+    let asked = start(two_sources()?).await?;
     for (name, named, expected) in [
         ("compliant", known(well_known::COMPLIANT), Said::Permit),
         (
@@ -152,15 +178,15 @@ async fn while_all_sources_answer() -> anyhow::Result<()> {
         ),
         ("ambiguous", by_mac(SHARED), Said::NotPermit),
     ] {
-        check(&stand, name, &named, expected).await?;
+        check(&asked, name, &named, expected).await?;
     }
-    stand.gateway.stop().await
+    asked.0.gateway.stop().await
 }
 
 /// Certificates name devices by their GUID.
 #[tokio::test]
 async fn by_certificate() -> anyhow::Result<()> {
-    let stand = start(two_sources()?).await?;
+    let asked = start(two_sources()?).await?;
     let certified = |device: WellKnown, mac: WellKnown| Named {
         guid: Some(device.guid.to_string()),
         ..known(mac)
@@ -200,15 +226,15 @@ async fn by_certificate() -> anyhow::Result<()> {
             Said::Permit,
         ),
     ] {
-        check_certified(&stand, name, &named, expected).await?;
+        check_certified(&asked, name, &named, expected).await?;
     }
-    stand.gateway.stop().await
+    asked.0.gateway.stop().await
 }
 
 #[tokio::test]
 async fn while_a_source_is_away() -> anyhow::Result<()> {
-    let stand = start(two_sources()?).await?;
-    let fabrikam = stand.fabrikam.as_ref().context("the second source")?;
+    let asked = start(two_sources()?).await?;
+    let fabrikam = asked.0.fabrikam.as_ref().context("the second source")?;
     fabrikam.stop().await?;
     for (name, named, expected) in [
         ("compliant", known(well_known::COMPLIANT), Said::Permit),
@@ -222,14 +248,14 @@ async fn while_a_source_is_away() -> anyhow::Result<()> {
         // The second might know it.
         ("never asked", by_mac(NEVER_ASKED), Said::CannotTell),
     ] {
-        check(&stand, name, &named, expected).await?;
+        check(&asked, name, &named, expected).await?;
     }
-    stand.gateway.stop().await
+    asked.0.gateway.stop().await
 }
 
 #[tokio::test]
 async fn while_all_that_is_known_is_stale() -> anyhow::Result<()> {
-    let stand = start(two_sources()?.ttl("1ms")).await?;
+    let asked = start(two_sources()?.ttl("1ms")).await?;
     check(
         &stand,
         "unknown",
@@ -237,10 +263,10 @@ async fn while_all_that_is_known_is_stale() -> anyhow::Result<()> {
         Said::Unknown,
     )
     .await?;
-    let fabrikam = stand.fabrikam.as_ref().context("the second source")?;
-    stand.tenant.stop().await?;
+    let fabrikam = asked.0.fabrikam.as_ref().context("the second source")?;
+    asked.0.tenant.stop().await?;
     fabrikam.stop().await?;
-    let told = stand.client.ask(known(well_known::COMPLIANT).mac).await?;
+    let told = asked.0.client.ask(known(well_known::COMPLIANT).mac).await?;
     ensure!(told.stale, "{told:?}");
     for (name, named, expected) in [
         ("compliant", known(well_known::COMPLIANT), Said::Permit),
@@ -259,7 +285,7 @@ async fn while_all_that_is_known_is_stale() -> anyhow::Result<()> {
         ("unknown", known(well_known::UNKNOWN), Said::Unknown),
         ("never asked", by_mac(NEVER_ASKED), Said::CannotTell),
     ] {
-        check(&stand, name, &named, expected).await?;
+        check(&asked, name, &named, expected).await?;
     }
-    stand.gateway.stop().await
+    asked.0.gateway.stop().await
 }
