@@ -68,7 +68,8 @@ pub(crate) fn feed_settings(config: &Config) -> FeedSettings {
     let clients = config.clients.0.iter();
     let mut faces = clients.flat_map(|client| &client.faces);
     FeedSettings {
-        enabled: faces.any(|face| matches!(face, Face::Ise | Face::Pxgrid)),
+        enabled: config.pxgrid.is_some()
+            || faces.any(|face| matches!(face, Face::Ise | Face::Pxgrid)),
         ..FeedSettings::default()
     }
 }
