@@ -21,10 +21,11 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
-    InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
-    SourceErrorKind, SourcePicture, SourceSettings,
+    CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
+    InventoryError, InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source,
+    SourceError, SourceErrorKind, SourcePicture, SourceSettings,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -212,13 +213,17 @@ fn gateway(
         sources: vec![source],
         chain: vec![policy],
         lists: Lists::default(),
+        // Where pxGrid is on.
+        feed: FeedSettings {
+            enabled: memory.store().is_some(),
+            ..FeedSettings::default()
+        },
         memory,
         sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
-        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -362,6 +367,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {
@@ -434,12 +442,23 @@ impl Stand {
 
     /// The management system said so a while ago.
     pub(crate) async fn learnt(&self, mac: &str, state: ComplianceState, ago: Duration) {
+        let device = device(mac, vec![mac.parse().unwrap()], state);
+        self.inventoried(vec![device], Vec::new(), ago).await;
+    }
+
+    /// The management system does not have it any more.
+    pub(crate) async fn removed(&self, mac: &str) {
+        let removals = vec![mac.to_owned()];
+        self.inventoried(Vec::new(), removals, Duration::ZERO).await;
+    }
+
+    async fn inventoried(&self, upserts: Vec<Device>, removals: Vec<String>, ago: Duration) {
         let picture = SourcePicture::new(self.gateway.memory(), "contoso").unwrap();
         let ago = u64::try_from(ago.as_millis()).unwrap();
         let fetched_at = Timestamp::from_millis(Timestamp::now().as_millis() - ago);
         let change = Change {
-            upserts: vec![device(mac, vec![mac.parse().unwrap()], state)],
-            removals: Vec::new(),
+            upserts,
+            removals,
             fetched_at,
         };
         let state = InventoryState {
