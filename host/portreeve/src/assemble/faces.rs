@@ -10,9 +10,9 @@ use portreeve_faces::{
 
 use portreeve_gateway::inventory::Inventory;
 
-use crate::config::IntuneConfig;
 use crate::config::{
-    BasicConfig, CertificateMatch, ClientConfig, PxgridConfig, SecretSetting, ServerConfig,
+    BasicConfig, CertificateMatch, ClientConfig, IntuneConfig, PxgridConfig, SecretSetting,
+    ServerConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.

@@ -22,7 +22,7 @@ pub(crate) struct IntuneConfig {
 impl FromNode for IntuneConfig {
     fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
         let section = Section::of_node(node, reader)?;
-        let client_id = section.required::<String>("client-id", "\"an identifier\"");
+        let client_id = section.required::<String>("client-id", "\"IDENTIFIER\"");
         let secret = section.optional("secret");
         let certificate = section.optional("certificate");
         if let Some(node) = section.node("client-id")

@@ -54,5 +54,18 @@ intune = {{ client-id = \"C\", secret = {{ file = \"secret\" }} }}
         .with("main.toml", &text)
         .with("secret", "other")
         .with("elliptic.pem", &elliptic.cert.pem());
-    assert_snapshot!(folder.errors(), @"");
+    assert_snapshot!(folder.errors(), @r#"
+    error: main.toml:6:1: clients.a.intune: nothing proves who uses this identifier
+    hint: add `secret = { file = "PATH" }` or `certificate = "PATH"`
+    error: main.toml:6:24: clients.a.intune.client-id: a client identifier has 1 to 128 letters, digits, `-`, `.` or `_`
+    hint: make a GUID up, e.g. with `uuidgen`
+    error: main.toml:9:1: clients.b.intune.client-id: missing
+    hint: add `client-id = "IDENTIFIER"` under `[clients.b.intune]`
+    error: main.toml:9:21: clients.b.intune.secret: a secret must not stand in the configuration itself
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    error: main.toml:9:40: clients.b.intune.certificate: a certificate in it is not usable: its key is not RSA
+    hint: it is the product's own certificate, with an RSA key
+    error: main.toml:13:10: clients.d: has the same credential as client `c`
+    hint: give each client a credential of its own
+    "#);
 }
