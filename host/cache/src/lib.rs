@@ -18,6 +18,7 @@ mod device;
 mod flights;
 mod freshness;
 mod index;
+mod machine;
 pub mod packed;
 mod ring;
 mod seats;

@@ -206,10 +206,10 @@ impl<E: RefCnt> IndexWriter<E> {
         }
     }
 
-    /// Reads where `address` is. Doing so for several addresses first has the
-    /// processor wait for memory only once.
-    pub(crate) fn touch(&mut self, address: Address) -> u64 {
-        self.segment(address).table.touch(address)
+    /// Has the processor fetch where `address` is. Doing so for several
+    /// addresses first has it wait for memory only once.
+    pub(crate) fn prefetch(&mut self, address: Address) {
+        self.segment(address).table.prefetch(address);
     }
 
     #[expect(

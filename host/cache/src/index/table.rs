@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwapAny, Guard, RefCnt};
 
 use super::{Address, LARGEST_TAG, Positions};
+use crate::machine::prefetch;
 
 /// Slots that a processor fetches at once.
 const SLOTS: usize = 4;
@@ -93,13 +94,11 @@ impl<E: RefCnt> Table<E> {
         }
     }
 
-    /// The first tag that is read in search of `address`.
-    pub(super) fn touch(&self, address: Address) -> u64 {
-        let first = self
-            .buckets_from(address)
-            .flat_map(|bucket| &bucket.0)
-            .next();
-        first.map_or(EMPTY, |slot| slot.tag.load(Ordering::Relaxed))
+    /// Has the processor fetch what is read first in search of `address`.
+    pub(super) fn prefetch(&self, address: Address) {
+        if let Some(bucket) = self.buckets.get(address.place(self.buckets.len())) {
+            prefetch(bucket);
+        }
     }
 
     /// Whether the entry at `address` was used since this was asked last.
