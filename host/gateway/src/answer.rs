@@ -51,8 +51,7 @@ impl Gateway {
                 _ => {}
             }
         }
-        let used = used?;
-        let attached = used.attached();
+        let attached = used?.attached();
         let prepared = attached.as_ref()?;
         if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
             return None;
@@ -62,11 +61,13 @@ impl Gateway {
             let sightings = self.recall(asked.identifiers, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
-        self.metrics.count_hit(prepared.verdict);
+        let verdict = prepared.verdict;
+        self.metrics.count_hit(verdict);
         Some(Hit {
-            prepared: Arc::clone(prepared),
+            prepared: attached,
             form,
             is_stale,
+            verdict,
             at: now,
             fetched_at,
         })

@@ -19,7 +19,7 @@ use portreeve_domain::Device;
 
 pub use self::attach::Weighed;
 pub use self::find::Remembered;
-pub use self::record::{Provenance, Record, SourceId};
+pub use self::record::{Attached, Provenance, Record, SourceId};
 pub use self::sweep::Records;
 
 use self::address::{Digests, mac_tag};
