@@ -8,6 +8,7 @@
 //! This crate is pure: no I/O, no asynchrony, no WebAssembly, no HTTP. It does
 //! not know where facts come from or in which protocol the answer leaves.
 
+mod action;
 mod answer;
 mod decision;
 mod device;
@@ -18,7 +19,9 @@ mod lists;
 mod mac;
 mod subject;
 mod timestamp;
+mod view;
 
+pub use action::ActionKind;
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
 pub use decision::{Decision, Obligation, ObligationKind, Reason, Remediation, Verdict};
 pub use device::{
@@ -34,3 +37,4 @@ pub use subject::{
     Absence, Authentication, Connection, Finding, Medium, SourceOutcome, SourceReport, Subject,
 };
 pub use timestamp::Timestamp;
+pub use view::{NoSuchFact, ShownFact, ShownFacts, SourceSet, View};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Device, Identifier, Lists, MacAddress, Timestamp};
+use crate::{Device, Identifier, Lists, MacAddress, Timestamp, View};
 
 /// How the endpoint wants to connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,6 +45,8 @@ pub struct Connection {
     pub authentication: Authentication,
     /// The client that asks, by its configured name.
     pub client: Arc<str>,
+    /// What that client may see. Policies do not see this.
+    pub view: View,
     /// Switch, controller or gateway.
     pub nas: Option<String>,
     /// SSID, port or tunnel group.

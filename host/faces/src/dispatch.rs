@@ -19,14 +19,14 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::Client;
+use crate::clients::{Client, Face};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, openapi, operations, radius, rest};
+use crate::{admin, openapi, operations, pxgrid, radius, rest};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -72,6 +72,8 @@ impl Dispatcher {
                 get(admin::progress).post(admin::sync),
             )
             .route("/v1/admin/store/backup", post(admin::back_up))
+            .merge(pxgrid::admin::routes())
+            .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
@@ -129,8 +131,16 @@ impl Dispatcher {
         if area == Area::Health {
             return self.route(None, id, request).await;
         }
+        if area == Area::Face(Face::Pxgrid) && self.faces.pxgrid.is_some() {
+            // Who asks here is a node, no client; the face knows them.
+            let mut request = request;
+            request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(id.clone());
+            return self.route(None, id, request).await;
+        }
         let client = self.authenticate(peer, area, id, request.headers())?;
         *asker = Some(Arc::clone(client));
+        self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
             Route::Device(segment) => {
                 rest::device(&self.faces, client, id, segment, request.uri().query()).await
@@ -181,6 +191,20 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
+    }
+
+    fn admit(&self, client: &Client, peer: &Peer, id: &RequestId) -> Result<(), Problem> {
+        client.admit(Instant::now()).map_err(|after| {
+            self.faces.metrics.count_rate_limited(&client.name);
+            tracing::info!(
+                client = &*client.name,
+                peer = %peer.address,
+                request = id.as_str(),
+                "a client asks more often than it may"
+            );
+            let detail = format!("client `{}` asks more often than it may", client.name);
+            Problem::new(ProblemKind::TooManyRequests, detail).retry_after(after)
+        })
     }
 
     /// Goes through axum.

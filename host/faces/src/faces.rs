@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::clients::Clients;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
+use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::{BindError, ClientSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
@@ -31,6 +32,8 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    /// Nodes, if pxGrid is on.
+    pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
@@ -41,12 +44,19 @@ impl Faces {
         clients: Vec<ClientSettings>,
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let store = gateway.memory().store();
+        let pxgrid = pxgrid
+            .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
+            .transpose()?;
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
+            pxgrid,
             gateway,
-            clients: Clients::new(clients)?,
+            clients: Clients::new(clients, &sources)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -55,6 +55,7 @@ impl Dispatcher {
             connection: &client.connection,
         };
         let hit = self.faces.gateway.hit(asked, REST)?;
+        client.admit(started).ok()?;
         let id = self.ids.of(headers);
         let elapsed = started.elapsed();
         let area = Area::Face(Face::Rest);

@@ -24,6 +24,7 @@ mod openapi;
 mod operations;
 mod path;
 mod problem;
+mod pxgrid;
 mod radius;
 mod request_id;
 mod rest;
@@ -31,8 +32,9 @@ mod server;
 mod settings;
 mod text;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, Secret};
+pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use openapi::OPENAPI;
+pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;
 pub use server::{BindError, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

@@ -123,6 +123,8 @@ pub(crate) struct Metrics {
     pub(crate) batch_questions: IntCounter,
     /// Questions refused because too many were waiting.
     pub(crate) shed: IntCounter,
+    /// Requests refused because their client asks too often, by client.
+    rate_limited: IntCounterVec,
     /// Connections that are open now.
     pub(crate) connections: IntGauge,
     /// Connections that were accepted.
@@ -191,6 +193,14 @@ impl Metrics {
             "portreeve_face_shed_total",
             "Questions refused because too many waited for sources and policies.",
         )?;
+        let rate_limited = IntCounterVec::new(
+            Opts::new(
+                "portreeve_face_rate_limited_total",
+                "Requests refused because their client asks more often than it may.",
+            ),
+            &["client"],
+        )?;
+        registry.register(Box::new(rate_limited.clone()))?;
         registry.register(Box::new(batch_questions.clone()))?;
         registry.register(Box::new(shed.clone()))?;
         let failure =
@@ -202,6 +212,7 @@ impl Metrics {
             not_allowed: failures.with_label_values(&["not-allowed"]),
             batch_questions,
             shed,
+            rate_limited,
             connections: open,
             accepted: connections.with_label_values(&["accepted"]),
             too_many: connections.with_label_values(&["too-many"]),
@@ -222,6 +233,11 @@ impl Metrics {
         if let Some(counter) = self.authentication_failures.get(failure as usize) {
             counter.inc();
         }
+    }
+
+    /// Counts a request of a client that asks too often.
+    pub(crate) fn count_rate_limited(&self, client: &str) {
+        self.rate_limited.with_label_values(&[client]).inc();
     }
 
     /// Counts a request as on the way until the result is dropped.

@@ -25,6 +25,8 @@ pub(crate) enum ProblemKind {
     NoSuchPath,
     /// No source knows the device.
     UnknownDevice,
+    /// Something of this name is there already.
+    Conflict,
     /// The path takes other methods.
     MethodNotAllowed,
     /// The body did not come in time.
@@ -35,6 +37,8 @@ pub(crate) enum ProblemKind {
     MediaType,
     /// The header section is larger than allowed.
     HeaderTooLarge,
+    /// The client asks more often than it may.
+    TooManyRequests,
     /// Too much of this is going on already.
     Busy,
     /// The facts are missing.
@@ -54,11 +58,13 @@ impl ProblemKind {
             Self::NotAllowed => "urn:portreeve:problem:not-allowed",
             Self::NoSuchPath => "urn:portreeve:problem:no-such-path",
             Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
+            Self::Conflict => "urn:portreeve:problem:conflict",
             Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
             Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
             Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
             Self::MediaType => "urn:portreeve:problem:unsupported-media-type",
             Self::HeaderTooLarge => "urn:portreeve:problem:header-too-large",
+            Self::TooManyRequests => "urn:portreeve:problem:too-many-requests",
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
@@ -74,11 +80,13 @@ impl ProblemKind {
             Self::NotAllowed => "The client may not use this face",
             Self::NoSuchPath => "There is nothing at this path",
             Self::UnknownDevice => "No source knows this device",
+            Self::Conflict => "There is one of this name already",
             Self::MethodNotAllowed => "The path does not take this method",
             Self::BodyTimeout => "The body did not come in time",
             Self::BodyTooLarge => "The body is too large",
             Self::MediaType => "The body is not in a form that is read here",
             Self::HeaderTooLarge => "The header section is too large",
+            Self::TooManyRequests => "The client asks more often than it may",
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
@@ -92,11 +100,13 @@ impl ProblemKind {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

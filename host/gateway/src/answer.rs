@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use portreeve_domain::{
     Absence, Answer, Asked, CannotTell, Finding, Identifier, Origin, Outcome, Question,
-    SourceOutcome, Subject, Timestamp,
+    SourceOutcome, SourceSet, Subject, Timestamp,
 };
 
 use portreeve_store::decisions::Judged;
 
 use crate::decide::Decided;
+use crate::fetch::Fetcher;
 use crate::journal::{Behind, Logged};
 use crate::prepared::{Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest};
 use crate::recall::{Picture, Sighting};
@@ -22,7 +23,8 @@ impl Gateway {
     /// same. Nothing is allocated, no lock is taken and nothing is computed
     /// about the device. Stale facts are refreshed behind.
     pub fn hit(&self, asked: Asked<'_>, form: Form) -> Option<Hit> {
-        if self.fetchers.len() > MOST_SOURCES {
+        let view = &asked.connection.view;
+        if self.fetchers.len() > MOST_SOURCES || view.hides_facts() {
             return None;
         }
         let now = Timestamp::now();
@@ -31,12 +33,18 @@ impl Gateway {
         let mut used: Option<Record> = None;
         let mut is_stale = false;
         let mut wants_refresh = false;
+        // Renderings count the sources that the client sees.
+        let mut seen = 0;
         for (source, fetcher) in self.fetchers.iter().enumerate() {
+            if !view.sources.contains(source) {
+                sighted.note(source, Sighted::HIDDEN);
+                continue;
+            }
             let sighting = fetcher.recall(asked.identifiers, now);
             sighted.note(source, sighting.number());
             match sighting {
                 Sighting::Found { record, stale } => {
-                    if let Some(place) = fetched_at.get_mut(source) {
+                    if let Some(place) = fetched_at.get_mut(seen) {
                         *place = record.fetched_at();
                     }
                     wants_refresh |= stale;
@@ -50,15 +58,19 @@ impl Gateway {
                 _ if used.is_none() => return None,
                 _ => {}
             }
+            seen += 1;
         }
         let attached = used?.attached();
         let prepared = attached.as_ref()?;
-        if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
+        let rules = self.rules.load();
+        if !prepared.holds(&sighted, &rules, asked, now, &self.hasher)
+            || rules.confined.names(asked)
+        {
             return None;
         }
         prepared.text(form)?;
         if wants_refresh {
-            let sightings = self.recall(asked.identifiers, now);
+            let sightings = self.recall(asked.identifiers, view.sources, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
         let verdict = prepared.verdict;
@@ -85,7 +97,8 @@ impl Gateway {
     /// all. Stale facts are refreshed behind.
     pub fn answer_from_memory(&self, question: &Question) -> Option<Answered> {
         let now = Timestamp::now();
-        let sightings = self.recall(question.identifiers(), now);
+        let sources = question.connection().view.sources;
+        let sightings = self.recall(question.identifiers(), sources, now);
         if !is_settled(&sightings) {
             return None;
         }
@@ -95,6 +108,7 @@ impl Gateway {
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules.chain.remembered(&subject, provenance)?;
+        let decided = rules.confine(decided, &subject);
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         let repeated = logged.as_ref().filter(|logged| logged.repeats);
         let judged = repeated.map(|logged| &logged.judged);
@@ -116,8 +130,9 @@ impl Gateway {
             return answered;
         }
         let deadline = Instant::now() + question.patience();
+        let sources = question.connection().view.sources;
         let mut now = Timestamp::now();
-        let mut sightings = self.recall(question.identifiers(), now);
+        let mut sightings = self.recall(question.identifiers(), sources, now);
         let mut origin = Origin::Evaluated;
         if is_settled(&sightings) {
             self.refresh_behind(question.identifiers(), &sightings);
@@ -134,6 +149,7 @@ impl Gateway {
             Some(decided) => decided,
             None => rules.chain.decide(&subject, provenance).await,
         };
+        let decided = rules.confine(decided, &subject);
         let subject = Arc::unwrap_or_clone(subject);
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         Answered {
@@ -145,11 +161,20 @@ impl Gateway {
         }
     }
 
-    fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Vec<Sighting> {
-        let fetchers = self.fetchers.iter();
-        fetchers
-            .map(|fetcher| fetcher.recall(identifiers, now))
-            .collect()
+    pub(crate) fn recall(
+        &self,
+        identifiers: &[Identifier],
+        sources: SourceSet,
+        now: Timestamp,
+    ) -> Vec<Sighting> {
+        let recall = |(place, fetcher): (usize, &Arc<Fetcher>)| {
+            if sources.contains(place) {
+                fetcher.recall(identifiers, now)
+            } else {
+                Sighting::Hidden
+            }
+        };
+        self.fetchers.iter().enumerate().map(recall).collect()
     }
 
     fn refresh_behind(&self, identifiers: &[Identifier], sightings: &[Sighting]) {
@@ -171,7 +196,7 @@ impl Gateway {
         futures_util::future::join_all(calls).await;
     }
 
-    fn picture(&self, sightings: &[Sighting]) -> Picture {
+    pub(crate) fn picture(&self, sightings: &[Sighting]) -> Picture {
         Picture::of(
             self.memory.devices(),
             self.fetchers
@@ -191,7 +216,11 @@ impl Gateway {
         decided: &Decided,
         judged: Option<&Arc<Judged>>,
     ) -> Option<Place> {
-        if sightings.len() > MOST_SOURCES || !decided.basis.can_be_prepared() {
+        // What the quarantine decided is for the addresses of the question, and
+        // a device may be asked for by others.
+        let can_be_prepared = decided.basis.can_be_prepared() && !decided.is_confined;
+        let hides_facts = question.connection().view.hides_facts();
+        if sightings.len() > MOST_SOURCES || hides_facts || !can_be_prepared {
             return None;
         }
         let mut sighted = Sighted::default();
@@ -231,14 +260,7 @@ impl Gateway {
         subject: &Subject,
         rules: &Rules,
     ) -> (Outcome, Option<Logged>) {
-        let outcome = match (&decided.decision, &subject.finding) {
-            (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
-            (
-                None,
-                Finding::Absent(absence @ (Absence::SourcesUnavailable | Absence::Ambiguous)),
-            ) => Outcome::CannotTell(self.cannot_tell(*absence, subject)),
-            (None, _) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
-        };
+        let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
             let chain = rules.chain.digests();
             let name = decided.policy.as_ref();
@@ -253,6 +275,15 @@ impl Gateway {
         (outcome, logged)
     }
 
+    /// What was decided.
+    pub(crate) fn ruling(&self, decided: &Decided, subject: &Subject, rules: &Rules) -> Outcome {
+        match (&decided.decision, untold(subject)) {
+            (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
+            (None, Some(absence)) => Outcome::CannotTell(self.cannot_tell(absence, subject)),
+            (None, None) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
+        }
+    }
+
     fn answer_with(
         &self,
         outcome: Outcome,
@@ -261,9 +292,14 @@ impl Gateway {
         origin: Origin,
     ) -> Answer {
         self.metrics.count_answer(origin, &outcome);
+        let view = &subject.connection.view;
+        let finding = match &subject.finding {
+            Finding::Device(device) => Finding::Device(view.of(device, &subject.requested)),
+            Finding::Absent(absence) => Finding::Absent(*absence),
+        };
         Answer {
             outcome,
-            finding: subject.finding,
+            finding,
             sources: subject.sources,
             policy,
             origin,
@@ -308,11 +344,24 @@ impl Gateway {
 fn is_settled(sightings: &[Sighting]) -> bool {
     let first = sightings
         .iter()
-        .find(|sighting| !matches!(sighting, Sighting::Unknown));
+        .find(|sighting| !matches!(sighting, Sighting::Unknown | Sighting::Hidden));
     first.is_none_or(Sighting::settles)
 }
 
-fn subject(question: &Question, picture: &Picture, rules: &Rules, now: Timestamp) -> Subject {
+/// What is missing, if the facts are.
+pub(crate) fn untold(subject: &Subject) -> Option<Absence> {
+    match subject.absence()? {
+        absence @ (Absence::SourcesUnavailable | Absence::Ambiguous) => Some(absence),
+        Absence::UnknownDevice => None,
+    }
+}
+
+pub(crate) fn subject(
+    question: &Question,
+    picture: &Picture,
+    rules: &Rules,
+    now: Timestamp,
+) -> Subject {
     Subject {
         now,
         connection: Arc::clone(question.connection()),

@@ -77,6 +77,8 @@ pub(crate) struct Sighted([u64; MOST_SOURCES]);
 impl Sighted {
     pub(crate) const UNKNOWN: u64 = 1;
     pub(crate) const ABSENT: u64 = 2;
+    /// The client must not see the source.
+    pub(crate) const HIDDEN: u64 = 3;
 
     /// The number for a record: another content has another one.
     pub(crate) const fn record(generation: u64, stale: bool) -> u64 {
@@ -119,6 +121,11 @@ impl Basis {
         basis
     }
 
+    /// Whether another connection may be decided about differently.
+    pub(crate) const fn rests_on_connection(self) -> bool {
+        self.connection
+    }
+
     /// Whether the facts are compared as numbers at all: the sources' reports
     /// have times in them, which change with every refresh.
     pub(crate) const fn can_be_prepared(self) -> bool {
@@ -140,6 +147,8 @@ pub struct Prepared {
     valid_for: u64,
     /// The lists it rests on, if it does.
     lists: Option<u64>,
+    /// The quarantine that does not name the endpoint.
+    confined: u64,
     /// Digest of the connection and of the identifiers, if it rests on them.
     asked: Option<u64>,
     basis: Basis,
@@ -165,6 +174,7 @@ impl Prepared {
             decided_at: decided.0,
             valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
             lists: basis.lists.then_some(rules.lists_number),
+            confined: rules.confined.number(),
             asked,
             basis,
             verdict,
@@ -184,6 +194,7 @@ impl Prepared {
     ) -> bool {
         self.sighted == *sighted
             && self.chain == rules.chain.id()
+            && self.confined == rules.confined.number()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
             && now.as_millis().abs_diff(self.decided_at.as_millis()) < self.valid_for
             && self.asked == digest(self.basis, asked, hasher)

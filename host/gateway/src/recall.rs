@@ -29,6 +29,8 @@ pub(crate) enum Sighting {
     },
     /// Nothing usable is in memory; it has to be asked.
     Absent,
+    /// The client must not see the source: for him it does not exist.
+    Hidden,
 }
 
 impl Sighting {
@@ -43,10 +45,11 @@ impl Sighting {
             Self::Found { record, stale } => Sighted::record(record.generation(), *stale),
             Self::Unknown => Sighted::UNKNOWN,
             Self::Ambiguous | Self::Failed { .. } | Self::Absent => Sighted::ABSENT,
+            Self::Hidden => Sighted::HIDDEN,
         }
     }
 
-    fn report(&self, name: &Arc<str>) -> SourceReport {
+    fn report(&self, name: &Arc<str>) -> Option<SourceReport> {
         let (outcome, fetched_at, stale, detail) = match self {
             Self::Found { record, stale } => (
                 SourceOutcome::Found,
@@ -60,14 +63,15 @@ impl Sighting {
                 (SourceOutcome::Failed, None, false, Some(Arc::clone(detail)))
             }
             Self::Absent => (SourceOutcome::Skipped, None, false, None),
+            Self::Hidden => return None,
         };
-        SourceReport {
+        Some(SourceReport {
             name: Arc::clone(name),
             outcome,
             fetched_at,
             stale,
             detail,
-        }
+        })
     }
 }
 
@@ -78,7 +82,7 @@ pub(crate) struct Picture {
     pub(crate) record: Option<Record>,
     /// The same for a subject.
     pub(crate) finding: Finding,
-    /// One report for each source.
+    /// One report for each source that is not hidden.
     pub(crate) sources: Vec<SourceReport>,
 }
 
@@ -108,7 +112,7 @@ impl Picture {
             }
         }
         let sources = sightings
-            .map(|(name, sighting)| sighting.report(name))
+            .filter_map(|(name, sighting)| sighting.report(name))
             .collect();
         let finding = match &used {
             _ if ambiguous => Finding::Absent(Absence::Ambiguous),

@@ -10,6 +10,7 @@ mod client;
 mod gateway;
 mod guests;
 mod program;
+mod source;
 mod stand;
 mod stopped;
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use portreeve_tenant::{ClientCertificate, Tenant};
+use portreeve_tenant::Tenant;
 use tempfile::TempDir;
 
 use crate::certificates::write_private;
 use crate::program::{self, Following, Output};
+use crate::source::Source;
 use crate::{Authority, Client, Gateway, Stopped, guest};
 
 /// Bearer key of the client `rest`, which may ask.
@@ -50,6 +51,7 @@ pub struct StandBuilder {
     cloud: Option<tokio::runtime::Handle>,
     credential: Credential,
     scale_unit: bool,
+    fabrikam: Option<portreeve_tenant::Builder>,
 }
 
 impl Default for StandBuilder {
@@ -68,6 +70,7 @@ impl Default for StandBuilder {
             cloud: None,
             credential: Credential::default(),
             scale_unit: false,
+            fabrikam: None,
         }
     }
 }
@@ -131,6 +134,14 @@ impl StandBuilder {
         self
     }
 
+    /// Adds a second source, `fabrikam`: another tenant, asked after `contoso`.
+    /// Inventories are read of both or of none.
+    #[must_use]
+    pub fn fabrikam(mut self, tenant: portreeve_tenant::Builder) -> Self {
+        self.fabrikam = Some(tenant);
+        self
+    }
+
     /// Runs the tenant on other threads than the caller's.
     #[must_use]
     pub fn cloud(mut self, threads: tokio::runtime::Handle) -> Self {
@@ -160,7 +171,7 @@ impl StandBuilder {
     }
 
     /// Starts tenant and gateway, and waits until both serve.
-    pub async fn start(self) -> anyhow::Result<Stand> {
+    pub async fn start(mut self) -> anyhow::Result<Stand> {
         let directory = tempfile::tempdir()?;
         let mut tenant = Tenant::builder()
             .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.tenant_port)))
@@ -174,87 +185,51 @@ impl StandBuilder {
             None => tenant.start().await,
         };
         let tenant = tenant.context("the simulated tenant")?;
+        let fabrikam = match self.fabrikam.take() {
+            Some(other) => Some(other.rich().start().await.context("the second tenant")?),
+            None => None,
+        };
         let authority = Authority::generate("Portreeve demo, throw-away authority")?;
         authority.server(directory.path(), "server")?;
         std::fs::write(directory.path().join("ca.pem"), authority.pem())?;
-        std::fs::write(directory.path().join("tenant-ca.pem"), tenant.ca_pem())?;
         for (file, secret) in [
-            ("tenant-secret", tenant.client_secret()),
             ("rest-key", REST_KEY),
             ("operator-key", ADMIN_KEY),
             ("radius-password", RADIUS_PASSWORD),
         ] {
             write_private(&directory.path().join(file), secret.as_bytes())?;
         }
-        if matches!(
-            self.credential,
-            Credential::CertificatePem | Credential::CertificatePfx
-        ) {
-            Self::write_certificate(directory.path(), &tenant)?;
+        let mut sources = self.source("contoso", &tenant, directory.path())?;
+        if let Some(other) = &fabrikam {
+            sources.push_str(&self.source("fabrikam", other, directory.path())?);
         }
         let config = directory.path().join("portreeve.toml");
-        std::fs::write(config, self.configuration(&tenant)?)?;
+        std::fs::write(config, self.configuration(&sources)?)?;
         let stopped = Stopped {
             tenant,
+            fabrikam,
             authority,
             directory,
         };
         Ok(stopped.start().await?.0)
     }
 
-    /// The keys of a credential that is for one resource.
-    fn credential_keys(&self, tenant: &Tenant, resource: &str) -> String {
-        let (token_url, audience) = match self.credential {
-            Credential::SecretV1 => (tenant.token_url_v1(), format!("scope = {resource:?}")),
-            // Intune's own has two slashes (Microsoft's guide for Cisco ISE).
-            _ if resource.contains("manage") => (
-                tenant.token_url_v2(),
-                format!("scope = \"{resource}/.default\""),
-            ),
-            _ => (
-                tenant.token_url_v2(),
-                format!("scope = \"{resource}.default\""),
-            ),
+    /// The configuration of a tenant's connector; its files are written.
+    fn source(&self, name: &str, tenant: &Tenant, directory: &Path) -> anyhow::Result<String> {
+        let source = Source {
+            name,
+            tenant,
+            credential: self.credential,
+            ttl: &self.ttl,
+            negative_ttl: &self.negative_ttl,
+            inventory: self.inventory.as_deref(),
         };
-        let proof = match self.credential {
-            Credential::Secret | Credential::SecretV1 => {
-                "kind = \"oauth2-client-secret\"\nsecret = { file = \"tenant-secret\" }"
-            }
-            Credential::CertificatePem => {
-                "kind = \"oauth2-client-certificate\"\ncertificate = \"app.pem\"\nkey = \"app.key\""
-            }
-            Credential::CertificatePfx => {
-                "kind = \"oauth2-client-certificate\"\ncertificate = \"app.pfx\"\n\
-                 password = { file = \"app.password\" }\nalgorithm = \"RS256\""
-            }
-        };
-        format!(
-            "{proof}\ntoken-url = {token_url:?}\nclient-id = \"{}\"\n{audience}",
-            tenant.client_id()
-        )
+        source.write_files(directory)?;
+        source.configuration()
     }
 
-    /// A certificate of the application, known to the tenant.
-    fn write_certificate(directory: &Path, tenant: &Tenant) -> anyhow::Result<()> {
-        let certificate = tenant.new_certificate()?;
-        std::fs::write(directory.join("app.pem"), &certificate.certificate_pem)?;
-        write_private(&directory.join("app.key"), certificate.key_pem.as_bytes())?;
-        write_private(&directory.join("app.pfx"), &certificate.pfx)?;
-        write_private(
-            &directory.join("app.password"),
-            ClientCertificate::PFX_PASSWORD.as_bytes(),
-        )
-    }
-
-    fn configuration(&self, tenant: &Tenant) -> anyhow::Result<String> {
+    fn configuration(&self, sources: &str) -> anyhow::Result<String> {
         let mut text = String::new();
-        let port = tenant.unit_port();
-        let units = |start: &str, end: &str| {
-            let hosts = ["127.0.0.1", "127.0.0.2"];
-            hosts
-                .map(|host| format!("\"{start}{host}:{port}{end}\""))
-                .join(", ")
-        };
         let path = |path: PathBuf| format!("{:?}", path.display().to_string());
         write!(
             text,
@@ -287,28 +262,7 @@ patience = "1500ms"
 faces = ["rest"]
 certificate = {{ san = "urn:example:switch" }}
 
-[connectors.contoso]
-plugin = {intune}
-egress = ["{tenant_host}", {unit_hosts}]
-private-networks = ["127.0.0.0/8"]
-trust = ["tenant-ca.pem"]
-ttl = "{ttl}"
-negative-ttl = "{negative_ttl}"
-timeout = "10s"
-
-[connectors.contoso.settings]
-graph-url = "{graph}"
-service-hosts = ["127.0.0.1", "127.0.0.2"]
-{inventory_setting}
-
-[connectors.contoso.credentials.graph]
-urls = ["{graph}/v1.0/"]
-{graph_credential}
-
-[connectors.contoso.credentials.intune]
-urls = [{unit_urls}]
-{intune_credential}
-
+{sources}
 [policies.baseline]
 plugin = {baseline}
 
@@ -321,18 +275,9 @@ policies = ["baseline"]
 [plugins]
 compiled-cache = {compiled}
 
-{inventory}
 {store}
 {extra}
 "#,
-            inventory_setting = match self.inventory {
-                Some(_) => "inventory = \"graph\"",
-                None => "",
-            },
-            inventory = match &self.inventory {
-                Some(settings) => format!("[connectors.contoso.inventory]\n{settings}"),
-                None => String::new(),
-            },
             store = if self.store {
                 "[store]\ndirectory = \"data\""
             } else {
@@ -340,18 +285,8 @@ compiled-cache = {compiled}
             },
             gateway_port = self.gateway_port,
             server = self.server,
-            intune = path(guest("intune")?),
             baseline = path(guest("baseline")?),
             compiled = path(compiled_cache()?),
-            tenant_host = tenant.origin().trim_start_matches("https://"),
-            // Where the compliance service is, and where it moves to.
-            unit_hosts = units("", ""),
-            unit_urls = units("https://", "/TrafficGateway/"),
-            graph = tenant.graph_url(),
-            graph_credential = self.credential_keys(tenant, "https://graph.microsoft.com/"),
-            intune_credential = self.credential_keys(tenant, "https://api.manage.microsoft.com/"),
-            ttl = self.ttl,
-            negative_ttl = self.negative_ttl,
             policy = self.policy,
             extra = self.extra,
         )?;
@@ -370,8 +305,10 @@ fn compiled_cache() -> anyhow::Result<PathBuf> {
 /// Tenant, gateway and a client of it, all of them running.
 #[derive(Debug)]
 pub struct Stand {
-    /// The simulated tenant.
+    /// The simulated tenant, source `contoso`.
     pub tenant: Tenant,
+    /// The other one, source `fabrikam`, if there is one.
+    pub fabrikam: Option<Tenant>,
     /// The gateway.
     pub gateway: Gateway,
     /// The client `rest`.
@@ -404,6 +341,7 @@ impl Stand {
     fn apart(self) -> (Gateway, Stopped) {
         let Self {
             tenant,
+            fabrikam,
             gateway,
             authority,
             directory,
@@ -411,6 +349,7 @@ impl Stand {
         } = self;
         let stopped = Stopped {
             tenant,
+            fabrikam,
             authority,
             directory,
         };

@@ -14,6 +14,8 @@ use crate::{Authority, Client, Gateway, Output, REST_KEY, program};
 pub struct Stopped {
     /// The simulated tenant.
     pub tenant: Tenant,
+    /// The second one, if there is one.
+    pub fabrikam: Option<Tenant>,
     pub(crate) authority: Authority,
     pub(crate) directory: TempDir,
 }
@@ -34,6 +36,7 @@ impl Stopped {
     async fn start_within(self, largest_file: Option<u64>) -> anyhow::Result<(Stand, Instant)> {
         let Self {
             tenant,
+            fabrikam,
             authority,
             directory,
         } = self;
@@ -44,6 +47,7 @@ impl Stopped {
         let client = Client::new(gateway.origin(), &authority.pem(), Some(REST_KEY), None)?;
         let stand = Stand {
             tenant,
+            fabrikam,
             gateway,
             client,
             authority,

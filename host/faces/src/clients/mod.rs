@@ -3,6 +3,7 @@
 mod authorization;
 mod certificate;
 mod digest;
+mod rate;
 mod secret;
 mod settings;
 
@@ -12,15 +13,17 @@ mod tests;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use ipnet::IpNet;
-use portreeve_domain::Connection;
+use portreeve_domain::{ActionKind, Connection, SourceSet, View};
 
 use certificate::Presented;
 use digest::{Digest, DigestKey};
+use rate::Bucket;
+pub use rate::RateLimit;
 pub use secret::Secret;
 use settings::FaceSet;
 pub use settings::{ClientAuthentication, ClientSettings, Face};
@@ -43,6 +46,14 @@ pub enum ClientsError {
     /// A user name with a colon cannot be sent (RFC 7617, section 2).
     #[error("the user name of client `{0}` contains a colon")]
     Colon(Arc<str>),
+    /// A client may see a source that there is not.
+    #[error("there is no source `{name}`, which client `{client}` may see")]
+    NoSuchSource {
+        /// The client.
+        client: Arc<str>,
+        /// What it names.
+        name: Arc<str>,
+    },
     /// No random key for comparing credentials.
     #[error("the system gives no random bytes")]
     NoRandomness,
@@ -80,15 +91,39 @@ impl AuthenticationFailure {
 pub(crate) struct Client {
     pub(crate) name: Arc<str>,
     pub(crate) patience: Duration,
-    /// The connection of a question that says nothing about it.
+    /// The connection of a question that says nothing about it. One that says
+    /// more begins with this, for it has what the client may see.
     pub(crate) connection: Arc<Connection>,
     faces: FaceSet,
     networks: Vec<IpNet>,
+    actions: Vec<ActionKind>,
+    bucket: Option<Bucket>,
 }
 
 impl Client {
     pub(crate) fn may_use(&self, face: Face) -> bool {
         self.faces.contains(face)
+    }
+
+    /// Whether it may ask for actions of this kind. Asked by what carries out
+    /// actions, never by a face alone.
+    #[expect(dead_code, reason = "the first face with actions is being built")]
+    pub(crate) fn may_ask_for(&self, action: ActionKind) -> bool {
+        self.actions.contains(&action)
+    }
+
+    /// Counts one request, or says when it may come again.
+    pub(crate) fn admit(&self, now: Instant) -> Result<(), Duration> {
+        self.bucket
+            .as_ref()
+            .map_or(Ok(()), |bucket| bucket.take(now))
+    }
+
+    /// Counts questions that came in one request, beyond its first.
+    pub(crate) fn charge(&self, questions: u64, now: Instant) {
+        if let Some(bucket) = &self.bucket {
+            bucket.charge(questions, now);
+        }
     }
 
     fn may_come_from(&self, address: IpAddr) -> bool {
@@ -114,7 +149,11 @@ pub(crate) struct Clients {
 const LOCAL_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Clients {
-    pub(crate) fn new(settings: Vec<ClientSettings>) -> Result<Self, ClientsError> {
+    /// `sources` are the gateway's, in their order.
+    pub(crate) fn new(
+        settings: Vec<ClientSettings>,
+        sources: &[Arc<str>],
+    ) -> Result<Self, ClientsError> {
         let mut clients = Self {
             key: DigestKey::random().map_err(|_| ClientsError::NoRandomness)?,
             by_header: HashMap::new(),
@@ -128,14 +167,15 @@ impl Clients {
                 return Err(ClientsError::SameName(settings.name));
             }
             names.push(Arc::clone(&settings.name));
-            clients.add(settings)?;
+            clients.add(settings, sources)?;
         }
         Ok(clients)
     }
 
-    fn add(&mut self, settings: ClientSettings) -> Result<(), ClientsError> {
+    fn add(&mut self, settings: ClientSettings, sources: &[Arc<str>]) -> Result<(), ClientsError> {
         let connection = Connection {
             client: Arc::clone(&settings.name),
+            view: view(&settings, sources)?,
             ..Connection::default()
         };
         let client = Arc::new(Client {
@@ -144,6 +184,10 @@ impl Clients {
             connection: Arc::new(connection),
             faces: settings.faces.into_iter().collect(),
             networks: settings.networks,
+            actions: settings.actions,
+            bucket: settings
+                .rate_limit
+                .map(|limit| Bucket::new(limit, Instant::now())),
         });
         for way in settings.authentication {
             let empty = match &way {
@@ -249,6 +293,30 @@ impl Clients {
     }
 }
 
+/// What a client may see, by the gateway's own order of the sources.
+fn view(settings: &ClientSettings, sources: &[Arc<str>]) -> Result<View, ClientsError> {
+    let facts = settings.facts.clone();
+    let Some(names) = &settings.sources else {
+        let sources = SourceSet::ALL;
+        return Ok(View { sources, facts });
+    };
+    let mut seen = SourceSet::NONE;
+    for name in names {
+        let place = sources.iter().position(|source| source == name);
+        seen =
+            place
+                .and_then(|place| seen.with(place))
+                .ok_or_else(|| ClientsError::NoSuchSource {
+                    client: Arc::clone(&settings.name),
+                    name: Arc::clone(name),
+                })?;
+    }
+    Ok(View {
+        sources: seen,
+        facts,
+    })
+}
+
 /// The administrator of this machine. No client of the configuration has this
 /// name: its names have no brackets.
 fn local() -> Client {
@@ -263,6 +331,8 @@ fn local() -> Client {
         connection: Arc::new(connection),
         faces: [Face::Admin, Face::Metrics].into_iter().collect(),
         networks: Vec::new(),
+        actions: Vec::new(),
+        bucket: None,
     }
 }
 
@@ -279,5 +349,7 @@ pub(crate) fn test_client(name: &str) -> Client {
         connection: Arc::new(connection),
         faces: [Face::Rest].into_iter().collect(),
         networks: Vec::new(),
+        actions: Vec::new(),
+        bucket: None,
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use portreeve_domain::{ActionKind, ShownFacts};
 
-use super::Secret;
+use super::{RateLimit, Secret};
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -21,6 +22,31 @@ pub struct ClientSettings {
     pub networks: Vec<IpNet>,
     /// How long it waits for an answer.
     pub patience: Duration,
+    /// The sources that are asked for it and that it sees. `None`: all.
+    pub sources: Option<Vec<Arc<str>>>,
+    /// The facts about devices that it is shown. `None`: all.
+    pub facts: Option<Arc<ShownFacts>>,
+    /// The actions that it may ask for.
+    pub actions: Vec<ActionKind>,
+    /// How often it may ask. `None`: as often as it likes.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// A client that may nothing yet.
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            name: Arc::default(),
+            authentication: Vec::new(),
+            faces: Vec::new(),
+            networks: Vec::new(),
+            patience: Duration::from_secs(2),
+            sources: None,
+            facts: None,
+            actions: Vec::new(),
+            rate_limit: None,
+        }
+    }
 }
 
 /// A way to prove who one is.

@@ -9,7 +9,7 @@ fn client(name: &str, authentication: ClientAuthentication) -> ClientSettings {
         authentication: vec![authentication],
         faces: vec![Face::Rest, Face::Metrics],
         networks: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-        patience: Duration::from_secs(1),
+        ..ClientSettings::default()
     }
 }
 
@@ -40,18 +40,21 @@ fn certificate(names: &[&str]) -> Vec<u8> {
 }
 
 fn clients() -> Clients {
-    Clients::new(vec![
-        client("radius", basic("radius", "s3cret:with:colons")),
-        client("script", bearer("key-1")),
-        client(
-            "ise",
-            ClientAuthentication::CertificateName("ise.example".to_owned()),
-        ),
-        client(
-            "asa",
-            ClientAuthentication::CertificateName("URN:asa".to_owned()),
-        ),
-    ])
+    Clients::new(
+        vec![
+            client("radius", basic("radius", "s3cret:with:colons")),
+            client("script", bearer("key-1")),
+            client(
+                "ise",
+                ClientAuthentication::CertificateName("ise.example".to_owned()),
+            ),
+            client(
+                "asa",
+                ClientAuthentication::CertificateName("URN:asa".to_owned()),
+            ),
+        ],
+        &[],
+    )
     .unwrap()
 }
 
@@ -136,7 +139,7 @@ fn a_fingerprint_names_one_certificate() {
     let fingerprint = Sha256::digest(&mine).into();
     let way = ClientAuthentication::CertificateFingerprint(fingerprint);
     let named = ClientAuthentication::CertificateName("192.0.2.1".to_owned());
-    let clients = Clients::new(vec![client("one", way), client("two", named)]).unwrap();
+    let clients = Clients::new(vec![client("one", way), client("two", named)], &[]).unwrap();
     assert_eq!(&*clients.of_certificate(&mine).unwrap().name, "one");
     let other = certificate(&["ip:192.0.2.1"]);
     assert_eq!(&*clients.of_certificate(&other).unwrap().name, "two");
@@ -189,7 +192,7 @@ fn clients_that_cannot_be_told_apart_are_refused() {
             "the user name of client `a` contains a colon",
         ),
     ] {
-        let error = Clients::new(vec![one, other]).unwrap_err();
+        let error = Clients::new(vec![one, other], &[]).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -202,6 +205,6 @@ fn nothing_shows_a_secret() {
         !shown.contains("hunter2") && shown.contains("[redacted]"),
         "{shown}"
     );
-    let shown = format!("{:?}", Clients::new(vec![settings]).unwrap());
+    let shown = format!("{:?}", Clients::new(vec![settings], &[]).unwrap());
     assert!(!shown.contains("hunter2"), "{shown}");
 }

@@ -81,6 +81,7 @@ fn connection(attributes: Attributes, mac: Option<MacAddress>, client: &Client) 
         medium,
         authentication,
         client: Arc::clone(&client.name),
+        view: client.connection.view.clone(),
         nas: nas.map(short),
         attachment: attachment.map(short),
         location: None,

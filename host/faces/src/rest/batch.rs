@@ -50,6 +50,7 @@ pub(crate) async fn batch(
     let questions = read(&body)?;
     faces.metrics.batch_questions.inc_by(questions.len() as u64);
     let Caller { client, request_id } = caller;
+    client.charge((questions.len() as u64).saturating_sub(1), Instant::now());
     let (start, end) = form.ends();
     let batch = Batch {
         faces,

@@ -141,6 +141,7 @@ impl WrittenConnection<'_> {
             medium: self.medium.into(),
             authentication: self.authentication.into(),
             client: Arc::clone(&client.name),
+            view: client.connection.view.clone(),
             nas: text("nas", self.nas)?,
             attachment: text("attachment", self.attachment)?,
             location: text("location", self.location)?,

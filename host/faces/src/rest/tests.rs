@@ -4,7 +4,7 @@ use portreeve_domain::{
     Attribute, Authentication, CannotTell, Compliance, ComplianceState, Connection, Decision,
     Device, Enrollment, FailingCheck, Medium, Obligation, ObligationKind, OperatingSystem, Origin,
     Ownership, Posture, Reason, Remediation, SourceOutcome, SourceReport, Timestamp, Tristate,
-    User, Value, Verdict,
+    User, Value, Verdict, View,
 };
 use proptest::prelude::*;
 
@@ -132,6 +132,7 @@ fn connections() {
         medium: Medium::Wireless,
         authentication: Authentication::EapTls,
         client: "script".into(),
+        view: View::default(),
         nas: Some("wlc1".to_owned()),
         attachment: Some("corp".to_owned()),
         location: None,

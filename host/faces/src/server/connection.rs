@@ -5,9 +5,9 @@ use std::error::Error;
 use std::future::{Future as _, poll_fn, ready};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -31,8 +31,10 @@ use super::streams::{Arriving, Streams};
 use super::tls::H2;
 use super::watched::{Patience, Requests, Watched};
 use crate::Limits;
+use crate::body::Reply;
 use crate::dispatch::{Dispatcher, Peer};
 use crate::metrics::Counted;
+use crate::pxgrid::pubsub::{Session, Until, Upgrade};
 
 /// Where hyper stops reading a header section and answers 431 on its own.
 /// Above our own limit, so that most oversized ones get a proper answer.
@@ -155,6 +157,7 @@ impl Connections {
             dispatcher: Arc::clone(&self.dispatcher),
             peer,
             requests: Arc::default(),
+            upgrade: OnceLock::new(),
         });
         let patience = Patience {
             header: (!is_h2).then_some(self.limits.header_timeout),
@@ -176,7 +179,7 @@ impl Connections {
             // Boxed: this future is large, and a hit never needs it.
             Either::Right(Box::pin(async move {
                 let _ongoing = ongoing;
-                Ok(asker.dispatcher.answer(&asker.peer, request).await)
+                Ok(asker.answer(request).await)
             }))
         });
         // Which it is was agreed on in the handshake; nothing has to be guessed.
@@ -187,14 +190,22 @@ impl Connections {
                 streams.run(context);
                 Poll::Pending
             };
-            self.drive(connection, beside).await
+            self.drive(pin!(connection), beside).await
         } else {
-            let connection = http1().serve_connection(hyper_stream, service);
+            let mut connection = http1().serve_connection(hyper_stream, service);
             let beside = |context: &mut Context<'_>| match stream.poll_send(context) {
                 Poll::Ready(Err(error)) => Poll::Ready(error),
-                _ => Poll::Pending,
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
             };
-            self.drive(connection, beside).await
+            let served = self.drive(Pin::new(&mut connection), beside).await;
+            if let (Ok(()), Some(session)) = (&served, asker.upgrade.get()) {
+                let parts = connection.into_parts();
+                drop(parts.io);
+                if let Some(stream) = stream.into_inner().await {
+                    Box::pin(session.run(stream, parts.read_buf, &self.until())).await;
+                }
+            }
+            served
         };
         if let Err(error) = served {
             if is_time_out(&*error) {
@@ -209,10 +220,9 @@ impl Connections {
     /// remains to be done each time after the connection has done all it can.
     async fn drive(
         &self,
-        connection: impl GracefulConnection<Error = hyper::Error>,
+        mut connection: Pin<&mut impl GracefulConnection<Error = hyper::Error>>,
         mut beside: impl FnMut(&mut Context<'_>) -> Poll<io::Error>,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let mut connection = pin!(connection);
         let mut serve = |context: &mut Context<'_>, stops: bool| -> Poll<Result<(), Box<_>>> {
             if stops {
                 connection.as_mut().graceful_shutdown();
@@ -240,7 +250,7 @@ impl Connections {
                 wakes = Some(context.waker().clone());
                 stopping.as_mut().poll(context).map(|()| None)
             }
-            served => served.map(Some),
+            served @ Poll::Ready(_) => served.map(Some),
         });
         if let Some(served) = served.await {
             return served;
@@ -248,6 +258,13 @@ impl Connections {
         let mut stops = true;
         let rest = poll_fn(|context| serve(context, std::mem::take(&mut stops)));
         self.cut.run_until_cancelled(rest).await.unwrap_or(Ok(()))
+    }
+
+    fn until(&self) -> Until {
+        Until {
+            stopping: self.stopping.clone(),
+            cut: self.cut.clone(),
+        }
     }
 }
 
@@ -275,6 +292,19 @@ struct Asker {
     dispatcher: Arc<Dispatcher>,
     peer: Peer,
     requests: Arc<Requests>,
+    /// How an HTTP/1.1 connection goes on after its last response.
+    upgrade: OnceLock<Arc<Session>>,
+}
+
+impl Asker {
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Reply {
+        let mut reply = self.dispatcher.answer(&self.peer, request).await;
+        if let Some(Upgrade(session)) = reply.extensions_mut().remove() {
+            // A connection has one last response.
+            let _ = self.upgrade.set(session);
+        }
+        reply
+    }
 }
 
 fn is_time_out(error: &(dyn Error + 'static)) -> bool {

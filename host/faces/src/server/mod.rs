@@ -73,6 +73,9 @@ pub enum BindError {
     /// The clients cannot be told apart or cannot be used.
     #[error(transparent)]
     Clients(#[from] ClientsError),
+    /// The pxGrid face cannot be made.
+    #[error("pxGrid: {0}")]
+    Pxgrid(String),
     /// The registry has metrics of the same names already.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -126,6 +129,7 @@ impl Server {
             settings.clients,
             settings.limits,
             settings.inventory,
+            settings.pxgrid,
             gateway,
             registry,
         )?;

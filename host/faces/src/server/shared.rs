@@ -1,6 +1,7 @@
 //! A stream that hyper reads and writes, and that its connection's task can
 //! still reach.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +23,14 @@ impl<S> Shared<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Shared<S> {
+    /// The stream itself, when nobody else has it any more. What was gathered
+    /// is sent before, unless the peer is gone.
+    pub(super) async fn into_inner(self) -> Option<S> {
+        let mut stream = Arc::into_inner(self.0)?.into_inner();
+        poll_fn(|context| stream.poll_send(context)).await.ok()?;
+        Some(stream.into_inner())
+    }
+
     /// Sends what was gathered: [`Watched::poll_send`].
     pub(super) fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.lock().poll_send(context)

@@ -1,15 +1,17 @@
 //! `[clients.NAME]`: who may ask, and how they prove it.
 
 use ipnet::IpNet;
+use portreeve_domain::{ActionKind, ShownFact, SourceSet};
 use portreeve_faces::Face;
 use serde::{Serialize, Serializer};
 
 use super::place::Located;
 use super::problem::Problem;
-use super::read::{FromNode, Reader, Section};
+use super::rate::Rate;
+use super::read::{FromNode, Reader, Section, listed, nearest};
 use super::secret::SecretSetting;
 use super::tree::Node;
-use super::value::{Span, choice, text};
+use super::value::{Span, choice, parsed, text};
 
 /// `[clients.NAME]`
 #[derive(Debug, Serialize)]
@@ -24,6 +26,35 @@ pub(crate) struct ClientConfig {
     pub(crate) certificate: Option<CertificateMatch>,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) patience: Span,
+    #[serde(serialize_with = "located_names")]
+    pub(crate) sources: Option<Vec<Located<String>>>,
+    #[serde(serialize_with = "optional_texts")]
+    pub(crate) attributes: Option<Vec<ShownFact>>,
+    #[serde(serialize_with = "super::credential::as_texts")]
+    pub(crate) actions: Vec<ActionKind>,
+    pub(crate) rate_limit: Option<Rate>,
+    pub(crate) burst: Option<u32>,
+}
+
+impl FromNode for ActionKind {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        choice(
+            node,
+            reader,
+            &ActionKind::ALL.map(|action| (action.as_str(), action)),
+        )
+    }
+}
+
+impl FromNode for ShownFact {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        parsed(
+            node,
+            reader,
+            "fact about a device",
+            "write e.g. `[\"os\", \"attribute:intune.partner-threat-state\"]`, or `[]` for none",
+        )
+    }
 }
 
 impl FromNode for Face {
@@ -108,6 +139,52 @@ pub(super) fn report_same(clients: &[ClientConfig], reader: &Reader<'_>) {
     }
 }
 
+/// Whom a client may see has to be there.
+pub(super) fn check_sources(clients: &[ClientConfig], connectors: &[&str], reader: &Reader<'_>) {
+    for client in clients {
+        for source in client.sources.iter().flatten() {
+            let Some(place) = connectors.iter().position(|name| *name == source.value) else {
+                let hint = match nearest(&source.value, connectors) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if connectors.is_empty() => "add `[connectors.NAME]`".to_owned(),
+                    None => format!("there are {}", listed(connectors)),
+                };
+                let message = format!("there is no connector `{}`", source.value);
+                reader.report(Problem::with(source, message).hint(hint));
+                continue;
+            };
+            if place >= SourceSet::MOST {
+                let message = format!("only the first {} connectors can be named", SourceSet::MOST);
+                reader.report(
+                    Problem::with(source, message).hint("move it up in `order` of `[sources]`"),
+                );
+            }
+        }
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde gives fields so")]
+fn located_names<S: Serializer>(
+    names: &Option<Vec<Located<String>>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let names = names.as_ref();
+    names
+        .map(|names| names.iter().map(|name| &name.value).collect::<Vec<_>>())
+        .serialize(serializer)
+}
+
+#[expect(clippy::ref_option, reason = "serde gives fields so")]
+fn optional_texts<T: ToString, S: Serializer>(
+    texts: &Option<Vec<T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let texts = texts.as_ref();
+    texts
+        .map(|texts| texts.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .serialize(serializer)
+}
+
 impl ClientConfig {
     /// Whether a request could come from either.
     fn is_like(&self, other: &Self) -> bool {
@@ -152,6 +229,11 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let certificate = section.optional("certificate");
     let networks = section.or("networks", Vec::new());
     let patience = section.or("patience", Span::seconds(2));
+    let sources = section.optional::<Vec<Located<String>>>("sources");
+    let attributes = section.optional("attributes");
+    let actions = section.or("actions", Vec::new());
+    let rate_limit = section.optional("rate-limit");
+    let burst = section.optional("burst");
     let authenticated = ["basic", "bearer", "certificate"]
         .iter()
         .any(|key| section.node(key).is_some());
@@ -174,6 +256,26 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
             .hint("write e.g. `[\"rest\"]`"),
         );
     }
+    if let Some(node) = section.node("sources")
+        && sources.as_ref().is_some_and(Vec::is_empty)
+    {
+        section.reader.report(
+            Problem::new(
+                &node.place,
+                &node.key,
+                "a client without sources knows no device",
+            )
+            .hint("leave the key out for all sources"),
+        );
+    }
+    if let Some(node) = section.node("burst")
+        && section.node("rate-limit").is_none()
+    {
+        section.reader.report(
+            Problem::new(&node.place, &node.key, "there is no `rate-limit`")
+                .hint("add e.g. `rate-limit = \"100/s\"`, or remove it"),
+        );
+    }
     section.finish();
     Some(ClientConfig {
         name,
@@ -183,5 +285,10 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
         certificate,
         networks,
         patience,
+        sources,
+        attributes,
+        actions,
+        rate_limit,
+        burst,
     })
 }

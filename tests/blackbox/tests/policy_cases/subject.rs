@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use portreeve_domain::{
     Absence, Attribute, Authentication, Compliance, ComplianceState, Connection, Device,
     Enrollment, FailingCheck, Finding, Identifier, Lists, Medium, OperatingSystem, Ownership,
-    Posture, SourceOutcome, SourceReport, Subject, Timestamp, Tristate, User, Value,
+    Posture, SourceOutcome, SourceReport, Subject, Timestamp, Tristate, User, Value, View,
 };
 use portreeve_policy_cases as cases;
 
@@ -142,6 +142,7 @@ fn connection(connection: &cases::Connection) -> anyhow::Result<Connection> {
             cases::Authentication::Web => Authentication::Web,
         },
         client: connection.client.as_str().into(),
+        view: View::default(),
         nas: connection.nas.clone(),
         attachment: connection.attachment.clone(),
         location: connection.location.clone(),

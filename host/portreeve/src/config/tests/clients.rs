@@ -130,3 +130,37 @@ faces = [\"rest\"]
     hint: add `basic`, `bearer` or `certificate`
     "#);
 }
+
+#[test]
+fn what_a_client_may_see_and_do() {
+    assert_snapshot!(errors("
+[clients.a]
+faces = [\"rest\"]
+bearer = { env = \"PASSWORD\" }
+sources = []
+attributes = [\"os\", \"compliance\"]
+actions = [\"lock\", \"pin-lock\"]
+rate-limit = \"100 per second\"
+burst = 0
+[clients.b]
+faces = [\"rest\"]
+certificate = { san = \"x\" }
+sources = [\"contoso\"]
+burst = 5
+"), @r#"
+    error: main.toml:7:11: clients.a.sources: a client without sources knows no device
+    hint: leave the key out for all sources
+    error: main.toml:8:21: clients.a.attributes[1]: `compliance` is no fact about a device: expected `attribute:NAME` or one of `identifiers`, `ownership`, `posture`, `user`, `os`, `manufacturer`, `model`, `name`, `enrolled-at`, `last-seen`, `attributes`
+    hint: write e.g. `["os", "attribute:intune.partner-threat-state"]`, or `[]` for none
+    error: main.toml:9:20: clients.a.actions[1]: `pin-lock` is none of `sync`, `lock`, `retire`, `wipe`, `notify`
+    hint: write one of these words
+    error: main.toml:10:14: clients.a.rate-limit: `100 per second` is no rate: expected a whole number from 1 on, `/`, and `s`, `m` or `h`
+    hint: write e.g. `"100/s"` or `"6000/m"`
+    error: main.toml:11:9: clients.a.burst: `0` is out of range
+    hint: the least value is 1
+    error: main.toml:15:12: clients.b.sources[0]: there is no connector `contoso`
+    hint: add `[connectors.NAME]`
+    error: main.toml:16:9: clients.b.burst: there is no `rate-limit`
+    hint: add e.g. `rate-limit = "100/s"`, or remove it
+    "#);
+}

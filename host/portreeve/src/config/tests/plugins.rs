@@ -179,6 +179,7 @@ vip = [\"00:11:22:33:44:55\"]
     faces = ["radius"]
     networks = []
     patience = "2s"
+    actions = []
 
     [clients.radius.basic]
     username = "radius"
