@@ -39,6 +39,8 @@ fn cloud() -> anyhow::Result<Handle> {
         .enable_all()
         .thread_name("cloud")
         .on_thread_start(|| {
+            // The weakest that is still an ordinary thread; and its turns end
+            // when anybody else has something to do.
             let _ = rustix::process::setpriority_process(None, 19);
         })
         .build()?;
