@@ -21,6 +21,7 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
     InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
@@ -362,6 +363,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {

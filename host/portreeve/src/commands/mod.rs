@@ -6,6 +6,7 @@ pub(crate) mod control;
 mod decisions;
 mod lookup;
 mod plugin;
+mod pxgrid;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -65,6 +66,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Pxgrid(command) => {
+            quiet()?;
+            pxgrid::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
