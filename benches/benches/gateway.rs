@@ -33,6 +33,8 @@ fn hits(criterion: &mut Criterion) {
             let (gateway, asked) = made.get_or_insert_with(|| {
                 let gateway = gateway(vec![Arc::new(Permits)]).unwrap();
                 tokio.block_on(fill(&gateway, count));
+                // As after a start or an inventory.
+                gateway.memory().settle();
                 let numbers = (0..200_000).map(|step| scramble(step) % u64::from(count));
                 let asked: Vec<Question> = numbers
                     .map(|number| question(u32::try_from(number).unwrap(), &connection))

@@ -170,6 +170,11 @@ impl<P> Record<P> {
         attached
     }
 
+    /// The same, which is no use of it.
+    pub(super) fn attached_unused(&self) -> Attached<P> {
+        self.header().attached.load()
+    }
+
     /// Whether both are the same content of the same record.
     pub fn is(&self, other: &Self) -> bool {
         self.is_stored(other.stored())

@@ -15,23 +15,19 @@ use crate::ring::Ring;
 /// A packed device on its way in: all that can be known about it without the
 /// writers' lock.
 #[derive(Debug)]
-struct Arriving<'a> {
+pub(super) struct Arriving<'a> {
     source: SourceId,
-    packed: &'a [u8],
+    pub(super) packed: &'a [u8],
     fetched_at: Timestamp,
     state: ComplianceState,
     weight: usize,
-    key: Digest,
-    spots: SmallVec<[Spot; 8]>,
+    pub(super) key: Digest,
+    pub(super) spots: SmallVec<[Spot; 8]>,
 }
-
-/// So many devices further on, memory that a record needs is fetched: the
-/// processor then waits for that of several at once.
-const AHEAD: usize = 6;
 
 /// Where one identifier of a record stands.
 #[derive(Clone, Copy, Debug)]
-enum Spot {
+pub(super) enum Spot {
     /// `None` where it stands nowhere.
     Mac(Option<Address>),
     Name(Digest),
@@ -70,28 +66,7 @@ impl<P: Weighed> DeviceCache<P> {
         Ok(self.remember(&mut self.writer.lock(), &arriving, same))
     }
 
-    /// The same for many of them, all or none. Several threads may do this at
-    /// once: most of the work is done before the writers' lock is taken.
-    pub fn insert_all_packed<'a>(
-        &self,
-        devices: impl Iterator<Item = (SourceId, &'a [u8], Timestamp)>,
-    ) -> Result<(), PackedError> {
-        let arriving = devices.map(|(source, packed, fetched_at)| {
-            packed::check(packed, &self.words)?;
-            Ok(self.arriving(source, packed, fetched_at))
-        });
-        let arriving: Vec<Arriving<'_>> = arriving.collect::<Result<_, _>>()?;
-        let mut writer = self.writer.lock();
-        for (place, one) in arriving.iter().enumerate() {
-            if let Some(later) = arriving.get(place + AHEAD) {
-                writer.prefetch(later.key, &later.spots);
-            }
-            self.remember(&mut writer, one, |record| record.packed() == one.packed);
-        }
-        Ok(())
-    }
-
-    fn arriving<'a>(
+    pub(super) fn arriving<'a>(
         &self,
         source: SourceId,
         packed: &'a [u8],
@@ -109,7 +84,7 @@ impl<P: Weighed> DeviceCache<P> {
         }
     }
 
-    fn remember(
+    pub(super) fn remember(
         &self,
         writer: &mut Writer<P>,
         arriving: &Arriving<'_>,
@@ -176,6 +151,10 @@ impl<P: Weighed> DeviceCache<P> {
         for (id, spot) in record.ids().zip(spots) {
             match *spot {
                 Spot::Mac(Some(address)) => {
+                    if let Some(restored) = &mut writer.restored {
+                        restored.push(address, record.share());
+                        continue;
+                    }
                     let found = writer.macs.peek(address);
                     // Writing what is there already would only cost.
                     if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
@@ -210,6 +189,9 @@ impl<P: Weighed> DeviceCache<P> {
             match self.spot(source, id) {
                 Spot::Mac(Some(address)) => {
                     writer.macs.remove(address, record.stored());
+                    if let Some(restored) = &mut writer.restored {
+                        restored.some_left = true;
+                    }
                 }
                 Spot::Mac(None) => {}
                 Spot::Name(digest) => {
@@ -318,12 +300,12 @@ impl<P> DeviceCache<P> {
 impl<P> Writer<P> {
     /// Has the processor fetch all that a record's names need at once: at a
     /// million devices nothing of it is in its caches.
-    fn prefetch(&mut self, key: Digest, spots: &[Spot]) {
+    pub(super) fn prefetch(&mut self, key: Digest, spots: &[Spot]) {
         self.names.prefetch(key);
         for spot in spots {
             match *spot {
-                Spot::Mac(Some(address)) => self.macs.prefetch(address),
-                Spot::Mac(None) => {}
+                Spot::Mac(Some(address)) if self.restored.is_none() => self.macs.prefetch(address),
+                Spot::Mac(_) => {}
                 Spot::Name(digest) => self.names.prefetch(digest),
             }
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::machine::prefetch;
+use crate::machine::{Blocks, prefetch};
 
 const SEGMENT_BITS: u32 = 7;
 /// Slots that a processor fetches at once.
@@ -150,6 +150,13 @@ impl Numbers {
                 *segment = Segment::new(larger, segment.live);
                 self.publish(digest, segment);
             }
+        }
+    }
+
+    /// Notes where the tables are.
+    pub(crate) fn note(&self, blocks: &mut Blocks) {
+        for segment in &self.segments {
+            blocks.note(&segment.load().buckets);
         }
     }
 

@@ -11,14 +11,14 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use parking_lot::Mutex;
 use portreeve_cache::packed::Words;
-use portreeve_cache::{CacheSettings, SourceId};
+use portreeve_cache::{CacheSettings, Restoring, SourceId};
 use portreeve_domain::{Device, Identifier, Timestamp};
 use portreeve_store::{
     DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings,
 };
 
 use crate::feed::Touched;
-use crate::{DeviceCache, Record};
+use crate::{DeviceCache, Prepared, Record};
 pub use picture::SourcePicture;
 
 /// The epoch of a device that a question brought. A full read that began before
@@ -126,6 +126,12 @@ impl Memory {
         name.unwrap_or_default()
     }
 
+    /// Has the system keep many devices so that they are found quickly, on a
+    /// thread that nobody waits for: [`DeviceCache::settle`].
+    pub fn settle(&self) {
+        self.devices.settle();
+    }
+
     /// Where changes are made durable, for figures and health.
     pub fn writer(&self) -> Option<&WriterHandle> {
         self.kept.as_ref().map(|kept| &kept.writer)
@@ -201,12 +207,12 @@ fn load(
 ) -> Result<Restored, StoreError> {
     let counts = sources.iter().map(|source| store.device_count(source));
     let expected: u64 = counts.sum::<Result<u64, StoreError>>()?;
-    devices.reserve(usize::try_from(expected).unwrap_or(usize::MAX));
+    let devices = devices.restore(usize::try_from(expected).unwrap_or(usize::MAX));
     let (give, take) = mpsc::sync_channel::<Rows>(AHEAD);
     let take = Mutex::new(Some(take));
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || read(store, sources, &give));
-        let filling = [(); FILLERS].map(|()| scope.spawn(|| fill(&take, devices)));
+        let filling = [(); FILLERS].map(|()| scope.spawn(|| fill(&take, &devices)));
         let mut restored = Restored::default();
         for filled in filling {
             restored.devices += ended(filled.join())?;
@@ -225,7 +231,7 @@ fn ended<T>(thread: std::thread::Result<Result<T, StoreError>>) -> Result<T, Sto
 /// nobody takes any more, which ends the reading.
 fn fill(
     take: &Mutex<Option<mpsc::Receiver<Rows>>>,
-    devices: &DeviceCache,
+    devices: &Restoring<'_, Prepared>,
 ) -> Result<u64, StoreError> {
     let mut filled = 0;
     loop {
@@ -240,7 +246,7 @@ fn fill(
             start = end;
             (source, device, fetched_at)
         });
-        if let Err(error) = devices.insert_all_packed(each) {
+        if let Err(error) = devices.insert(each) {
             *take.lock() = None;
             return Err(StoreError::Damaged(format!("a device: {error}")));
         }
