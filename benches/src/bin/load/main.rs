@@ -5,6 +5,7 @@
 
 mod effort;
 mod generator;
+mod idle;
 mod measure;
 mod product;
 mod report;

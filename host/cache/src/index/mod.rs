@@ -179,10 +179,9 @@ impl<E: RefCnt> Index<E> {
         segment: usize,
         entries: Vec<(Address, E)>,
     ) {
-        let (Some(shared), Some(segment)) = (
-            self.segments.get(segment),
-            writer.segments.get_mut(segment),
-        ) else {
+        let (Some(shared), Some(segment)) =
+            (self.segments.get(segment), writer.segments.get_mut(segment))
+        else {
             return;
         };
         let room = segment.live + entries.len();
