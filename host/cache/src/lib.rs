@@ -27,8 +27,8 @@ mod verdict;
 use std::time::Duration;
 
 pub use device::{
-    Attached, DeviceCache, DeviceStatistics, Provenance, Record, Records, Remembered, SourceId,
-    Weighed,
+    Attached, DeviceCache, DeviceStatistics, Provenance, Record, Records, Remembered, Restoring,
+    SourceId, Weighed,
 };
 pub use flights::{Boarding, Flights, FlightsFull, Lost, Pilot, Seat};
 pub use freshness::{Freshness, FreshnessRules};
