@@ -24,6 +24,7 @@ const CHAINS: [usize; 3] = [1, 2, 4];
 
 fn hits(criterion: &mut Criterion) {
     let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
     let connection = connection();
     let mut group = criterion.benchmark_group("hit");
     for count in SIZES {
@@ -70,6 +71,7 @@ impl Evaluator for Undecided {
 
 fn chains(criterion: &mut Criterion) {
     let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
     let runtime = Runtime::new(&RuntimeSettings::default()).unwrap();
     let fresh = tokio.block_on(baseline(&runtime, Reuse::Fresh));
     let reused = tokio.block_on(baseline(&runtime, Reuse::UpTo { calls: 1_000_000 }));

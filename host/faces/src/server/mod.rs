@@ -174,7 +174,7 @@ impl Server {
         });
         if let Some(pxgrid) = &self.faces.pxgrid {
             let (pubsub, gateway) = (Arc::clone(&pxgrid.pubsub), Arc::clone(&self.faces.gateway));
-            let stopping = stopping.clone();
+            let stopping = connections.stopping.clone();
             tasks.spawn(async move { relay(&gateway, &pubsub.broker, &stopping).await });
         }
         let mut accepting = JoinSet::new();
