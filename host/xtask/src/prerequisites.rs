@@ -40,7 +40,7 @@ pub(crate) const INSTRUCTIONS: &[Package] = &[("valgrind", &["/usr/bin/valgrind"
 /// Installs everything that tests need.
 pub(crate) fn of_tests(root: &Path) -> anyhow::Result<()> {
     step("Debian packages", || debian_packages(root, TESTS))?;
-    step("third-party clients", || tenant_clients(root))
+    step("third-party clients", || third_party_clients(root))
 }
 
 /// Installs the Debian packages that are missing.
@@ -94,25 +94,18 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// What comes from `PyPI`, by its requirements and the folder of
-/// `target/clients` that has it: each has an environment of its own, so that
-/// their dependencies need not agree.
-const PYTHON: &[(&str, &str)] = &[
-    ("tests/tenant/clients/requirements.txt", "venv"),
-    ("tests/blackbox/schema/requirements.txt", "schemathesis"),
-];
-
-/// Installs the clients that we did not write: from `PyPI`, and
-/// `@azure/msal-node` from npm. Their versions are pinned; what is there
-/// already is kept until a pin changes.
-fn tenant_clients(root: &Path) -> anyhow::Result<()> {
+/// Installs the clients that we did not write: msal, two clients of pxGrid
+/// and schemathesis from `PyPI`, `@azure/msal-node` from npm. Their versions are pinned; what is
+/// there already is kept until a pin changes.
+fn third_party_clients(root: &Path) -> anyhow::Result<()> {
+    let clients = root.join("tests/tenant/clients");
     let folder = root.join("target/clients");
     fs::create_dir_all(&folder)?;
-    for (requirements, name) in PYTHON {
-        let environment = folder.join(name);
-        python_environment(root, &root.join(requirements), &environment)?;
-    }
-    let clients = root.join("tests/tenant/clients");
+    python_packages(root, &clients.join("requirements.txt"), "venv")?;
+    let pxgrid = root.join("tests/blackbox/pxgrid/requirements.txt");
+    python_packages(root, &pxgrid, "pxgrid")?;
+    let schema = root.join("tests/blackbox/schema/requirements.txt");
+    python_packages(root, &schema, "schemathesis")?;
     let modules = clients.join("node_modules");
     let lock = clients.join("package-lock.json");
     let stamp = folder.join("node.installed");
@@ -128,15 +121,22 @@ fn tenant_clients(root: &Path) -> anyhow::Result<()> {
     })
 }
 
-fn python_environment(root: &Path, requirements: &Path, folder: &Path) -> anyhow::Result<()> {
-    when_changed(requirements, &folder.join("installed"), || {
-        if !folder.join("bin/python").exists() {
-            let venv = ["-m".as_ref(), "venv".as_ref(), folder.as_os_str()];
-            run(root, "python3", venv)?;
+/// Installs pinned packages of Python into `target/clients/NAME`.
+fn python_packages(root: &Path, requirements: &Path, name: &str) -> anyhow::Result<()> {
+    let folder = root.join("target/clients");
+    let environment = folder.join(name);
+    let stamp = folder.join(format!("{name}.installed"));
+    when_changed(requirements, &stamp, || {
+        if !environment.join("bin/python").exists() {
+            run(
+                root,
+                "python3",
+                ["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
+            )?;
         }
-        let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "-q", "-r"]).arg(requirements);
-        run_command(&mut pip)
+        let mut command = Command::new(environment.join("bin/pip"));
+        command.args(["install", "-q", "-r"]).arg(requirements);
+        run_command(&mut command)
     })
 }
 
