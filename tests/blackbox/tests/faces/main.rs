@@ -128,7 +128,19 @@ async fn check(
         name,
         named,
         expected,
-        [rest::device, rest::batch, rest::decision, radius::authorize,]
+        [
+            rest::device,
+            rest::batch,
+            rest::decision,
+            radius::authorize,
+            ise::version_2,
+            ise::version_3,
+            pxgrid::endpoint,
+            imitated::intune,
+            imitated::kandji,
+            imitated::jamf,
+            imitated::clearpass
+        ]
     );
     Ok(())
 }
@@ -257,7 +269,7 @@ async fn while_a_source_is_away() -> anyhow::Result<()> {
 async fn while_all_that_is_known_is_stale() -> anyhow::Result<()> {
     let asked = start(two_sources()?.ttl("1ms")).await?;
     check(
-        &stand,
+        &asked,
         "unknown",
         &known(well_known::UNKNOWN),
         Said::Unknown,
