@@ -34,12 +34,12 @@ pub(crate) async fn batch(asker: &Asker, named: &Named) -> anyhow::Result<Said> 
 }
 
 fn question(named: &Named) -> Value {
-    let names: Vec<&str> = [Some(&named.mac), named.guid.as_ref()]
+    let texts: Vec<&str> = [Some(&named.mac), named.guid.as_ref()]
         .into_iter()
         .flatten()
         .map(String::as_str)
         .collect();
-    json!({ "identifiers": names })
+    json!({ "identifiers": texts })
 }
 
 fn of(answer: &Value) -> anyhow::Result<Said> {
