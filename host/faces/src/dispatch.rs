@@ -4,7 +4,6 @@
 //! Everything else goes through axum, which knows those paths too, so that
 //! other methods on them are refused properly.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +11,14 @@ use axum::Router;
 use axum::extract::{Extension, Request as AxumRequest, State};
 use axum::response::{IntoResponse as _, Response as AxumResponse};
 use axum::routing::{get, post};
-use http::header::ALLOW;
+use http::header::{ALLOW, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::Client;
+use crate::clients::{AuthenticationFailure, Client, Peer, Unknown};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
@@ -30,6 +29,9 @@ use crate::{admin, openapi, operations, radius, rest};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
+/// When somebody whose credential nobody looked at should try again.
+const LEAVE_ALONE: Duration = Duration::from_secs(2);
+
 /// Bytes of a request's header section, names and values. hyper cuts off what
 /// is far above this without reading on.
 const LARGEST_HEADER: usize = 16 << 10;
@@ -39,15 +41,6 @@ const LARGEST_HEADER: usize = 16 << 10;
 pub(crate) struct Caller {
     pub(crate) client: Arc<Client>,
     pub(crate) request_id: RequestId,
-}
-
-/// Where a connection comes from.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    /// The client whose certificate was verified, or who opened the socket in
-    /// the file system.
-    pub(crate) certified: Option<Arc<Client>>,
 }
 
 /// Sends every request where it belongs.
@@ -129,7 +122,7 @@ impl Dispatcher {
         if area == Area::Health {
             return self.route(None, id, request).await;
         }
-        let client = self.authenticate(peer, area, id, request.headers())?;
+        let client = &self.authenticate(peer, area, id, request.headers()).await?;
         *asker = Some(Arc::clone(client));
         self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
@@ -142,35 +135,21 @@ impl Dispatcher {
         }
     }
 
-    fn authenticate<'a>(
-        &'a self,
-        peer: &'a Peer,
+    async fn authenticate(
+        &self,
+        peer: &Peer,
         area: Area,
         id: &RequestId,
         headers: &HeaderMap,
-    ) -> Result<&'a Arc<Client>, Problem> {
-        let metrics = &self.faces.metrics;
-        let clients = &self.faces.clients;
-        let certified = peer.certified.as_ref();
-        let client = clients.authenticate(headers, certified, peer.address).map_err(|failure| {
-            metrics.count_failure(failure);
-            tracing::warn!(
-                reason = failure.as_str(),
-                peer = %peer.address,
-                request = id.as_str(),
-                "a client was not authenticated"
-            );
-            // Which of the reasons it was is for the log: whoever guesses need
-            // not know how close they are.
-            Problem::new(
-                ProblemKind::NotAuthenticated,
-                "expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client",
-            )
-        })?;
+    ) -> Result<Arc<Client>, Problem> {
+        let client = match self.recognise(peer, headers).await {
+            Ok(client) => client,
+            Err(failure) => return Err(self.not_authenticated(failure, peer, id).await),
+        };
         if let Area::Face(face) = area
             && !client.may_use(face)
         {
-            metrics.not_allowed.inc();
+            self.faces.metrics.not_allowed.inc();
             tracing::warn!(
                 client = &*client.name,
                 face = face.as_str(),
@@ -182,6 +161,70 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
+    }
+
+    async fn recognise(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Client>, AuthenticationFailure> {
+        let clients = &self.faces.clients;
+        let known = {
+            let roster = clients.now();
+            let certified = peer.client(&roster);
+            let known = roster.authenticate(headers, certified.client(), peer.address);
+            known.cloned()
+        };
+        match (known, headers.get(AUTHORIZATION)) {
+            (Ok(client), _) => Ok(client),
+            (Err(Unknown::NotYet), Some(header)) => {
+                // Boxed: most requests never need it.
+                Box::pin(clients.verify(header.as_bytes(), peer.address)).await
+            }
+            (Err(Unknown::NotYet), None) => Err(AuthenticationFailure::Missing),
+            (Err(Unknown::Failed(failure)), _) => Err(failure),
+        }
+    }
+
+    /// Counts and logs a failure, and keeps its answer back if somebody may be
+    /// guessing.
+    async fn not_authenticated(
+        &self,
+        failure: AuthenticationFailure,
+        peer: &Peer,
+        id: &RequestId,
+    ) -> Problem {
+        self.faces.metrics.count_failure(failure);
+        tracing::warn!(
+            reason = failure.as_str(),
+            peer = %peer.address,
+            request = id.as_str(),
+            "a client was not authenticated"
+        );
+        let clients = &self.faces.clients;
+        let failure = if failure.is_guess() {
+            let slowed = Box::pin(clients.slow_down(peer.address)).await;
+            slowed.err().unwrap_or(failure)
+        } else {
+            failure
+        };
+        // Which of the reasons it was is for the log: whoever guesses need not
+        // know how close they are.
+        match failure {
+            AuthenticationFailure::TooMany => {
+                let detail = "too many wrong credentials came from this address";
+                Problem::new(ProblemKind::TooManyRequests, detail).retry_after(LEAVE_ALONE)
+            }
+            AuthenticationFailure::Busy => {
+                let detail = "too many credentials are being verified";
+                Problem::new(ProblemKind::Busy, detail).retry_after(LEAVE_ALONE)
+            }
+            _ => Problem::new(
+                ProblemKind::NotAuthenticated,
+                "expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client",
+            )
+            .challenges(clients.now().challenges()),
+        }
     }
 
     fn admit(&self, client: &Client, peer: &Peer, id: &RequestId) -> Result<(), Problem> {

@@ -8,9 +8,10 @@ use portreeve_domain::Question;
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
-use crate::clients::Clients;
+use crate::clients::{Clients, RosterSettings};
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::{BindError, ClientSettings, Limits};
@@ -39,15 +40,21 @@ pub(crate) struct Faces {
 impl Faces {
     pub(crate) fn new(
         clients: Vec<ClientSettings>,
+        issuers: &[CertificateDer<'static>],
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
         let sources: Vec<_> = gateway.source_names().cloned().collect();
+        let clients = RosterSettings {
+            clients,
+            sources: &sources,
+            issuers,
+        };
         Ok(Self {
             gateway,
-            clients: Clients::new(clients, &sources)?,
+            clients: Clients::new(clients)?,
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -31,8 +31,11 @@ mod server;
 mod settings;
 mod text;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
+pub use clients::{
+    Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
+    RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
+};
 pub use openapi::OPENAPI;
 pub use rest::AnswerView;
-pub use server::{BindError, Server};
+pub use server::{BindError, ReloadError, Reloader, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

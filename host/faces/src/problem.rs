@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use crate::clients::Challenges;
 use crate::json::Json;
 
 /// What kind of problem it is. Each has a `type` of its own, which clients may
@@ -116,6 +117,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
+    challenges: Challenges,
 }
 
 impl Problem {
@@ -126,6 +128,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             allow: None,
+            challenges: Challenges::default(),
         }
     }
 
@@ -144,6 +147,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn allow(mut self, methods: Option<HeaderValue>) -> Self {
         self.allow = methods;
+        self
+    }
+
+    /// The ways in which a client could prove itself.
+    #[must_use]
+    pub(crate) fn challenges(mut self, challenges: Challenges) -> Self {
+        self.challenges = challenges;
         self
     }
 
@@ -181,14 +191,15 @@ impl Problem {
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.append(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"portreeve\", charset=\"UTF-8\""),
-            );
-            headers.append(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"portreeve\""),
-            );
+            let Challenges { basic, bearer } = self.challenges;
+            let challenges = [
+                (basic, "Basic realm=\"portreeve\", charset=\"UTF-8\""),
+                // One at least has to be there (RFC 9110, section 15.5.2).
+                (bearer || !basic, "Bearer realm=\"portreeve\""),
+            ];
+            for (_, challenge) in challenges.into_iter().filter(|(possible, _)| *possible) {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
         }
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(after).into());
