@@ -146,6 +146,8 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
         log: None,
         max_verdicts: usize::MAX,
         verdict_ttl: Duration::from_hours(24),
+        quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(30),
         max_flights: 256,
     };

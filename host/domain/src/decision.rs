@@ -35,7 +35,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Why. The first reason is the one shown first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reason {
     /// Stable, lower-case kebab-case code, e.g. `os-too-old`.
     pub code: String,
@@ -47,7 +47,7 @@ pub struct Reason {
 
 /// What the NAC product has to apply along with the verdict. One that cannot
 /// must treat the verdict as deny, unless the obligation is advisory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Obligation {
     /// What to apply.
     pub kind: ObligationKind,
@@ -56,7 +56,7 @@ pub struct Obligation {
 }
 
 /// The things a NAC product can be asked to apply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ObligationKind {
     /// VLAN by name or number.
     Vlan(String),
@@ -89,7 +89,7 @@ pub enum ObligationKind {
 }
 
 /// What the user or help desk can do to get access.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remediation {
     /// Stable, lower-case kebab-case code.
     pub code: String,
@@ -100,7 +100,7 @@ pub struct Remediation {
 }
 
 /// What a policy, or a chain of them, decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     /// What to do with the connection.
     pub verdict: Verdict,

@@ -18,14 +18,14 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::{AuthenticationFailure, Client, Peer, Unknown};
+use crate::clients::{AuthenticationFailure, Client, Face, Peer, Unknown};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, openapi, operations, radius, rest};
+use crate::{admin, openapi, operations, pxgrid, radius, rest};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -65,6 +65,8 @@ impl Dispatcher {
                 get(admin::progress).post(admin::sync),
             )
             .route("/v1/admin/store/backup", post(admin::back_up))
+            .merge(pxgrid::admin::routes())
+            .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
@@ -120,6 +122,13 @@ impl Dispatcher {
     ) -> Result<(Reply, Outcome), Problem> {
         expect_small_header(request.headers())?;
         if area == Area::Health {
+            return self.route(None, id, request).await;
+        }
+        if area == Area::Face(Face::Pxgrid) && self.faces.pxgrid.is_some() {
+            // Who asks here is a node, no client; the face knows them.
+            let mut request = request;
+            request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(id.clone());
             return self.route(None, id, request).await;
         }
         let client = &self.authenticate(peer, area, id, request.headers()).await?;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::clients::{Clients, RosterSettings};
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
+use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::{BindError, ClientSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
@@ -32,6 +33,8 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    /// Nodes, if pxGrid is on.
+    pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
@@ -43,9 +46,14 @@ impl Faces {
         issuers: &[CertificateDer<'static>],
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
     ) -> Result<Self, BindError> {
+        let store = gateway.memory().store();
+        let pxgrid = pxgrid
+            .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
+            .transpose()?;
         let sources: Vec<_> = gateway.source_names().cloned().collect();
         let clients = RosterSettings {
             clients,
@@ -53,6 +61,7 @@ impl Faces {
             issuers,
         };
         Ok(Self {
+            pxgrid,
             gateway,
             clients: Clients::new(clients)?,
             metrics: Metrics::register(registry)?,

@@ -24,6 +24,7 @@ mod openapi;
 mod operations;
 mod path;
 mod problem;
+mod pxgrid;
 mod radius;
 mod request_id;
 mod rest;
@@ -36,6 +37,7 @@ pub use clients::{
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
 pub use openapi::OPENAPI;
+pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;
 pub use server::{BindError, ReloadError, Reloader, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

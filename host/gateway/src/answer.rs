@@ -63,7 +63,10 @@ impl Gateway {
         let used = used?;
         let attached = used.attached();
         let prepared = attached.as_ref()?;
-        if !prepared.holds(&sighted, &self.rules.load(), asked, now, &self.hasher) {
+        let rules = self.rules.load();
+        if !prepared.holds(&sighted, &rules, asked, now, &self.hasher)
+            || rules.confined.names(asked)
+        {
             return None;
         }
         prepared.text(form)?;
@@ -104,6 +107,7 @@ impl Gateway {
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules.chain.remembered(&subject, provenance)?;
+        let decided = rules.confine(decided, &subject);
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         let repeated = logged.as_ref().filter(|logged| logged.repeats);
         let judged = repeated.map(|logged| &logged.judged);
@@ -144,6 +148,7 @@ impl Gateway {
             Some(decided) => decided,
             None => rules.chain.decide(&subject, provenance).await,
         };
+        let decided = rules.confine(decided, &subject);
         let subject = Arc::unwrap_or_clone(subject);
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         Answered {
@@ -155,7 +160,7 @@ impl Gateway {
         }
     }
 
-    fn recall(
+    pub(crate) fn recall(
         &self,
         identifiers: &[Identifier],
         sources: SourceSet,
@@ -190,7 +195,7 @@ impl Gateway {
         futures_util::future::join_all(calls).await;
     }
 
-    fn picture(&self, sightings: &[Sighting]) -> Picture {
+    pub(crate) fn picture(&self, sightings: &[Sighting]) -> Picture {
         Picture::of(
             self.memory.devices(),
             self.fetchers
@@ -210,8 +215,11 @@ impl Gateway {
         decided: &Decided,
         judged: Option<&Arc<Judged>>,
     ) -> Option<Place> {
+        // What the quarantine decided is for the addresses of the question, and
+        // a device may be asked for by others.
+        let can_be_prepared = decided.basis.can_be_prepared() && !decided.is_confined;
         let hides_facts = question.connection().view.hides_facts();
-        if sightings.len() > MOST_SOURCES || hides_facts || !decided.basis.can_be_prepared() {
+        if sightings.len() > MOST_SOURCES || hides_facts || !can_be_prepared {
             return None;
         }
         let mut sighted = Sighted::default();
@@ -251,14 +259,7 @@ impl Gateway {
         subject: &Subject,
         rules: &Rules,
     ) -> (Outcome, Option<Logged>) {
-        let outcome = match (&decided.decision, &subject.finding) {
-            (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
-            (
-                None,
-                Finding::Absent(absence @ (Absence::SourcesUnavailable | Absence::Ambiguous)),
-            ) => Outcome::CannotTell(self.cannot_tell(*absence, subject)),
-            (None, _) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
-        };
+        let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
             let chain = rules.chain.digests();
             let name = decided.policy.as_ref();
@@ -271,6 +272,15 @@ impl Gateway {
             journal.note(&outcome, behind)
         });
         (outcome, logged)
+    }
+
+    /// What was decided.
+    pub(crate) fn ruling(&self, decided: &Decided, subject: &Subject, rules: &Rules) -> Outcome {
+        match (&decided.decision, untold(subject)) {
+            (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
+            (None, Some(absence)) => Outcome::CannotTell(self.cannot_tell(absence, subject)),
+            (None, None) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
+        }
     }
 
     fn answer_with(
@@ -337,7 +347,20 @@ fn is_settled(sightings: &[Sighting]) -> bool {
     first.is_none_or(Sighting::settles)
 }
 
-fn subject(question: &Question, picture: &Picture, rules: &Rules, now: Timestamp) -> Subject {
+/// What is missing, if the facts are.
+pub(crate) fn untold(subject: &Subject) -> Option<Absence> {
+    match subject.absence()? {
+        absence @ (Absence::SourcesUnavailable | Absence::Ambiguous) => Some(absence),
+        Absence::UnknownDevice => None,
+    }
+}
+
+pub(crate) fn subject(
+    question: &Question,
+    picture: &Picture,
+    rules: &Rules,
+    now: Timestamp,
+) -> Subject {
     Subject {
         now,
         connection: Arc::clone(question.connection()),

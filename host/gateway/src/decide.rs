@@ -27,6 +27,11 @@ pub(crate) struct Decided {
     /// When, and for how long it may be repeated. Zero: not at all.
     pub(crate) at: Timestamp,
     pub(crate) valid_for: Duration,
+    /// Whether a policy said so, so that another decision is to be expected
+    /// then, or a policy failed.
+    pub(crate) is_timed: bool,
+    /// Whether the quarantine made it what it is.
+    pub(crate) is_confined: bool,
     /// What it rests on beside the device.
     pub(crate) basis: Basis,
     /// What was read on the way.
@@ -106,6 +111,23 @@ impl Chain {
         subject: &Arc<Subject>,
         provenance: Option<Provenance>,
     ) -> Decided {
+        let decided = self.consider(subject).await;
+        if !decided.valid_for.is_zero() {
+            self.verdicts.insert(
+                self.id,
+                subject,
+                provenance,
+                &decided.facts,
+                Some(decided.valid_for),
+                decided.clone(),
+            );
+        }
+        decided
+    }
+
+    /// Runs the policies. For those who look at every device and would drive
+    /// out what is remembered for questions.
+    pub(crate) async fn consider(&self, subject: &Arc<Subject>) -> Decided {
         let mut run = Run::default();
         let (decision, policy) = self.run(subject, &mut run).await;
         // What came of a failure is not repeated.
@@ -114,26 +136,16 @@ impl Chain {
         } else {
             run.valid_for.unwrap_or(self.verdict_ttl)
         };
-        let decided = Decided {
+        Decided {
             decision,
             policy,
             at: subject.now,
             valid_for,
+            is_timed: run.failed || run.valid_for.is_some(),
+            is_confined: false,
             basis: Basis::of(&run.facts),
             facts: self.share(&run.facts),
-        };
-        if !valid_for.is_zero() {
-            let value = decided.clone();
-            self.verdicts.insert(
-                self.id,
-                subject,
-                provenance,
-                &run.facts,
-                Some(valid_for),
-                value,
-            );
         }
-        decided
     }
 
     async fn run(

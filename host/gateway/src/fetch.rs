@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use portreeve_cache::{Boarding, Flights, FlightsFull, Freshness, Remembered, Seat, SourceId};
-use portreeve_domain::{Identifier, Timestamp};
+use portreeve_domain::{ComplianceState, Identifier, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::Memory;
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
 use crate::source::SourceErrorKind;
 use crate::{CheckReport, Health, Lookup, SourceError, SourceSettings};
+use crate::{Memory, Record};
 
 /// After a failed refresh the stale record serves for this long before the
 /// source is bothered again, so that a source that is down is not asked once
@@ -113,6 +113,16 @@ impl Fetcher {
                 Sighting::Absent
             }
         }
+    }
+
+    /// When a record becomes too old to be used.
+    pub(crate) fn expires_at(&self, record: &Record) -> Timestamp {
+        let rules = &self.settings.freshness;
+        let most = match record.compliance_state() {
+            ComplianceState::Compliant => rules.max_stale_compliant,
+            _ => rules.max_stale_other,
+        };
+        record.fetched_at().plus(most.max(rules.ttl))
     }
 
     /// Asks the source, or joins those who are asking it already, until

@@ -1,8 +1,8 @@
 //! What the pipeline is made of.
 
 use std::hash::RandomState;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -13,18 +13,24 @@ use prometheus::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::decide::{Chain, Decided};
+use crate::feed::Feed;
 use crate::fetch::Fetcher;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
+use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
+use crate::survey::Pictures;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
 
 /// The pipeline of one question.
 #[derive(Debug)]
 pub struct Gateway {
     pub(crate) fetchers: Vec<Arc<Fetcher>>,
-    pub(crate) rules: ArcSwap<Rules>,
+    pub(crate) rules: Arc<ArcSwap<Rules>>,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
+    quarantine: Quarantine,
     pub(crate) memory: Arc<Memory>,
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
@@ -100,6 +106,7 @@ impl Gateway {
                 );
                 Arc::new(fetcher)
             });
+        let (policies, confined) = quarantine::begin(&settings.quarantine);
         let chain = Chain::new(
             ChainId(0),
             settings.chain,
@@ -111,10 +118,23 @@ impl Gateway {
             chain: Arc::new(chain),
             lists: Arc::new(settings.lists),
             lists_number: 0,
+            confined: Arc::new(confined),
         };
-        Ok(Arc::new(Self {
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let feed = Arc::new(Feed::new(&settings.feed, registry)?);
+        let quarantine = Quarantine::new(
+            Arc::clone(&rules),
+            policies,
+            settings.quarantine.most,
+            memory.writer().cloned(),
+            feed.is_enabled().then(|| Arc::clone(&feed.touched)),
+        );
+        let gateway = Arc::new(Self {
             fetchers: fetchers.collect(),
-            rules: ArcSwap::from_pointee(rules),
+            rules,
+            feed,
+            pictures: OnceLock::new(),
+            quarantine,
             memory,
             metrics,
             retry_after: settings.retry_after,
@@ -124,7 +144,12 @@ impl Gateway {
             verdict_ttl: settings.verdict_ttl,
             next_chain: AtomicU64::new(1),
             tasks,
-        }))
+        });
+        if gateway.feed.is_enabled() {
+            gateway.memory.tell(&gateway.feed.touched);
+            gateway.feed.start(&gateway, &gateway.tasks);
+        }
+        Ok(gateway)
     }
 
     /// Puts other policies in force. What the ones before decided is forgotten;
@@ -139,20 +164,21 @@ impl Gateway {
         ));
         let before = self.rules.rcu(|rules| Rules {
             chain: Arc::clone(&chain),
-            lists: Arc::clone(&rules.lists),
-            lists_number: rules.lists_number,
+            ..Rules::clone(rules)
         });
         self.verdicts.invalidate_chain(before.chain.id());
+        self.feed.touched.note_all();
     }
 
     /// Puts other lists in force. Decisions that rest on none of them stay.
     pub fn replace_lists(&self, lists: Lists) {
         let lists = Arc::new(lists);
         self.rules.rcu(|rules| Rules {
-            chain: Arc::clone(&rules.chain),
             lists: Arc::clone(&lists),
             lists_number: rules.lists_number + 1,
+            ..Rules::clone(rules)
         });
+        self.feed.touched.note_all();
     }
 
     /// Checks one source, past every cache. `None` when there is none of that
@@ -168,6 +194,17 @@ impl Gateway {
     /// The sources by name, in the operator's order.
     pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.fetchers.iter().map(|fetcher| fetcher.name())
+    }
+
+    /// Who is quarantined.
+    pub const fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// Has surveys ask whether the pictures of the sources are complete. Before
+    /// this is called they are not; only the first call counts.
+    pub fn rely_on(&self, pictures: Arc<dyn Pictures>) {
+        let _ = self.pictures.set(pictures);
     }
 
     /// Where decisions are kept, if they are.
@@ -194,10 +231,17 @@ impl Gateway {
         }
     }
 
-    /// Waits for the look-ups that are on the way. Each ends by its source's
-    /// time-out.
+    /// Ends the stream of changes and waits for the look-ups that are on the
+    /// way. Each ends by its source's time-out.
     pub async fn shutdown(&self) {
+        self.feed.end();
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.feed.end();
     }
 }

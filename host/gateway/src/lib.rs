@@ -13,6 +13,7 @@ mod answer;
 mod chain;
 mod conflict;
 mod decide;
+pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
@@ -22,11 +23,13 @@ mod memory;
 mod metrics;
 pub mod plugin;
 mod prepared;
+pub mod quarantine;
 mod recall;
 mod rules;
 mod settings;
 mod source;
 pub mod striped;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +39,7 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
+pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};

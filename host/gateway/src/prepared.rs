@@ -120,6 +120,11 @@ impl Basis {
         basis
     }
 
+    /// Whether another connection may be decided about differently.
+    pub(crate) const fn rests_on_connection(self) -> bool {
+        self.connection
+    }
+
     /// Whether the facts are compared as numbers at all: the sources' reports
     /// have times in them, which change with every refresh.
     pub(crate) const fn can_be_prepared(self) -> bool {
@@ -141,6 +146,8 @@ pub struct Prepared {
     valid_for: u64,
     /// The lists it rests on, if it does.
     lists: Option<u64>,
+    /// The quarantine that does not name the endpoint.
+    confined: u64,
     /// Digest of the connection and of the identifiers, if it rests on them.
     asked: Option<u64>,
     basis: Basis,
@@ -166,6 +173,7 @@ impl Prepared {
             decided_at: decided.0,
             valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
             lists: basis.lists.then_some(rules.lists_number),
+            confined: rules.confined.number(),
             asked,
             basis,
             verdict,
@@ -185,6 +193,7 @@ impl Prepared {
     ) -> bool {
         self.sighted == *sighted
             && self.chain == rules.chain.id()
+            && self.confined == rules.confined.number()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
             && now.as_millis().abs_diff(self.decided_at.as_millis()) < self.valid_for
             && self.asked == digest(self.basis, asked, hasher)

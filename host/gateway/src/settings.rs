@@ -7,6 +7,8 @@ use portreeve_cache::FreshnessRules;
 use portreeve_domain::Lists;
 use portreeve_store::decisions::DecisionLog;
 
+use crate::feed::FeedSettings;
+use crate::quarantine::QuarantineSettings;
 use crate::{Evaluator, Memory, OnError, Source};
 
 /// One source, in the operator's order.
@@ -52,6 +54,10 @@ pub struct GatewaySettings {
     pub max_verdicts: usize,
     /// How long a decision is reused when the policy does not say.
     pub verdict_ttl: Duration,
+    /// Who is quarantined, and how.
+    pub quarantine: QuarantineSettings,
+    /// Whether and how changes are told.
+    pub feed: FeedSettings,
     /// When a client should ask again after "cannot tell".
     pub retry_after: Duration,
     /// How many calls to sources may be on the way at once.

@@ -22,13 +22,13 @@ mod journal;
 mod prepared;
 mod view;
 
-const MAC: &str = "00:50:56:a4:89:5a";
+pub(crate) const MAC: &str = "00:50:56:a4:89:5a";
 const GUID: &str = "3eeb9e62-cec9-4dd8-9dd6-74903695a62b";
 const OTHER_GUID: &str = "00000000-cec9-4dd8-9dd6-74903695a62b";
 
 /// Says what it is told to say, then repeats the last of it.
 #[derive(Debug)]
-struct Scripted {
+pub(crate) struct Scripted {
     replies: Mutex<VecDeque<Result<Lookup, SourceError>>>,
     calls: AtomicUsize,
     /// What the last call named.
@@ -38,7 +38,9 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn saying(replies: impl IntoIterator<Item = Result<Lookup, SourceError>>) -> Arc<Self> {
+    pub(crate) fn saying(
+        replies: impl IntoIterator<Item = Result<Lookup, SourceError>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             replies: Mutex::new(replies.into_iter().collect()),
             calls: AtomicUsize::new(0),
@@ -84,7 +86,7 @@ impl Source for Scripted {
 
 /// Permits the compliant, denies the rest, has no opinion without facts.
 #[derive(Debug, Default)]
-struct ByCompliance {
+pub(crate) struct ByCompliance {
     runs: AtomicUsize,
     fails: bool,
 }
@@ -120,7 +122,7 @@ impl Evaluator for ByCompliance {
     }
 }
 
-fn device(state: ComplianceState, ids: &[&str]) -> Device {
+pub(crate) fn device(state: ComplianceState, ids: &[&str]) -> Device {
     Device {
         key: "key".to_owned(),
         ids: ids.iter().map(|text| text.parse().unwrap()).collect(),
@@ -137,7 +139,7 @@ fn found(state: ComplianceState) -> Result<Lookup, SourceError> {
     Ok(Lookup::Found(Box::new(device(state, &[GUID, MAC]))))
 }
 
-fn down() -> Result<Lookup, SourceError> {
+pub(crate) fn down() -> Result<Lookup, SourceError> {
     Err(SourceError {
         kind: SourceErrorKind::Unavailable,
         message: "connection refused".to_owned(),
@@ -145,7 +147,7 @@ fn down() -> Result<Lookup, SourceError> {
     })
 }
 
-const RULES: FreshnessRules = FreshnessRules {
+pub(crate) const RULES: FreshnessRules = FreshnessRules {
     ttl: Duration::from_mins(5),
     max_stale_compliant: Duration::from_hours(24),
     max_stale_other: Duration::from_hours(1),
@@ -157,7 +159,7 @@ struct Stand {
     policy: Arc<ByCompliance>,
 }
 
-fn settings_of(
+pub(crate) fn settings_of(
     sources: &[&Arc<Scripted>],
     rules: FreshnessRules,
     policy: Arc<ByCompliance>,
@@ -187,6 +189,8 @@ fn settings_of(
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
+        quarantine: quarantine::QuarantineSettings::default(),
+        feed: FeedSettings::default(),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
     }

@@ -142,6 +142,8 @@ fn gateway() -> Arc<Gateway> {
         log: None,
         max_verdicts: 100,
         verdict_ttl: Duration::from_hours(1),
+        quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
     };

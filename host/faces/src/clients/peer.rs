@@ -10,16 +10,15 @@ use super::certificate::Presented;
 use super::{Client, Roster};
 
 /// Where a connection comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
-    identity: Identity,
+    identity: Option<Arc<Identity>>,
 }
 
+/// Who the connection itself proves to belong to. Without one a header says.
 #[derive(Debug)]
 enum Identity {
-    /// Nobody, or who a header says.
-    Unproven,
     /// The administrator of this machine.
     Local(Arc<Resolved>),
     /// Who a verified certificate belongs to, as far as clients go.
@@ -51,7 +50,7 @@ impl Peer {
     pub(crate) const fn unproven(address: IpAddr) -> Self {
         Self {
             address,
-            identity: Identity::Unproven,
+            identity: None,
         }
     }
 
@@ -59,10 +58,10 @@ impl Peer {
     pub(crate) fn local(address: IpAddr, client: Arc<Client>) -> Self {
         Self {
             address,
-            identity: Identity::Local(Arc::new(Resolved {
+            identity: Some(Arc::new(Identity::Local(Arc::new(Resolved {
                 roster: 0,
                 client: Some(client),
-            })),
+            })))),
         }
     }
 
@@ -78,10 +77,10 @@ impl Peer {
         let resolved = ArcSwap::from_pointee(Resolved::of(&presented, roster));
         Self {
             address,
-            identity: Identity::Certified {
+            identity: Some(Arc::new(Identity::Certified {
                 presented,
                 resolved,
-            },
+            })),
         }
     }
 
@@ -89,15 +88,15 @@ impl Peer {
     /// are others, so that who was taken out is refused on the connections that
     /// he has.
     pub(crate) fn client(&self, roster: &Roster) -> Certified {
-        let (presented, resolved) = match &self.identity {
-            Identity::Unproven => return Certified(None),
-            Identity::Local(resolved) => {
+        let (presented, resolved) = match self.identity.as_deref() {
+            None => return Certified(None),
+            Some(Identity::Local(resolved)) => {
                 return Certified(Some(Guard::from_inner(Arc::clone(resolved))));
             }
-            Identity::Certified {
+            Some(Identity::Certified {
                 presented,
                 resolved,
-            } => (presented, resolved),
+            }) => (presented, resolved),
         };
         let known = resolved.load();
         if known.roster == roster.number() {

@@ -72,6 +72,9 @@ pub enum BindError {
     /// The clients cannot be told apart or cannot be used.
     #[error(transparent)]
     Clients(#[from] ClientsError),
+    /// The pxGrid face cannot be made.
+    #[error("pxGrid: {0}")]
+    Pxgrid(String),
     /// The registry has metrics of the same names already.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -135,6 +138,7 @@ impl Server {
             &issuers,
             settings.limits,
             settings.inventory,
+            settings.pxgrid,
             gateway,
             registry,
         )?;

@@ -211,6 +211,7 @@ async fn plain_http_stays_on_this_machine() {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        pxgrid: None,
     };
     let error = bind(settings).await.unwrap_err();
     assert!(
@@ -222,6 +223,7 @@ async fn plain_http_stays_on_this_machine() {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        pxgrid: None,
     };
     assert!(matches!(
         bind(nowhere).await.unwrap_err(),

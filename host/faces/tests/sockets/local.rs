@@ -17,6 +17,7 @@ fn local(path: &Path) -> FaceSettings {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        pxgrid: None,
     }
 }
 

@@ -15,8 +15,8 @@ use portreeve_domain::{
     Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings, Secret,
-    Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings,
+    PxgridSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -216,6 +216,8 @@ fn gateway(
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
+        quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -250,6 +252,18 @@ fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
         },
     };
     Inventory::start(vec![source], &Registry::new()).unwrap()
+}
+
+/// Anybody may make an account; certificates of clients are approved at once.
+fn pxgrid() -> PxgridSettings {
+    PxgridSettings {
+        node_name: "portreeve".to_owned(),
+        url: None,
+        accounts: true,
+        approve_certificates: true,
+        max_subscribers: 1_000,
+        patience: Duration::from_millis(300),
+    }
 }
 
 pub(crate) fn client(
@@ -287,7 +301,7 @@ fn clients() -> Vec<ClientSettings> {
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
-        client("ise", certificate, &[Face::Rest]),
+        client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
         elsewhere,
     ]
 }
@@ -321,6 +335,11 @@ impl Stand {
         Self::start(Limits::default(), Some(folder)).await
     }
 
+    /// The same with other limits.
+    pub(crate) async fn kept_with(folder: &Path, limits: Limits) -> Self {
+        Self::start(limits, Some(folder)).await
+    }
+
     async fn start(limits: Limits, folder: Option<&Path>) -> Self {
         let authority = Authority::new("authority");
         let (certificate, key) = authority.issue(&["localhost"]);
@@ -347,6 +366,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            pxgrid: folder.map(|_| pxgrid()),
         };
         settings
             .listeners

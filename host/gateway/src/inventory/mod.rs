@@ -144,6 +144,16 @@ impl Inventory {
         Ok(self.worker(name)?.reporter.watch())
     }
 
+    /// How far one source's inventory is, and how it is read.
+    pub(crate) fn standing(
+        &self,
+        name: &str,
+    ) -> Result<(Progress, &InventorySettings), RequestError> {
+        let worker = self.worker(name)?;
+        let progress = worker.reporter.watch().borrow().clone();
+        Ok((progress, &worker.settings))
+    }
+
     /// How far every inventory is, in the operator's order. `None` for sources
     /// that have none, or whose is switched off.
     pub fn status(&self) -> Vec<(Arc<str>, Option<Progress>)> {

@@ -61,6 +61,8 @@ pub struct Progress {
     pub started_at: Option<Timestamp>,
     /// When a run was last complete, since the start.
     pub succeeded_at: Option<Timestamp>,
+    /// When the run after that is due.
+    pub due_at: Option<Timestamp>,
     /// When a full read was last complete, before the start too.
     pub completed_at: Option<Timestamp>,
     /// Devices that the last complete full read did not see any more.
@@ -109,6 +111,12 @@ impl Reporter {
             progress.activity = Activity::Scheduled;
             progress.resumes_at = Some(at);
         });
+    }
+
+    /// A run was complete; the next one is due then.
+    pub(super) fn due(&self, at: Timestamp) {
+        self.progress
+            .send_modify(|progress| progress.due_at = Some(at));
     }
 
     pub(super) fn stopped(&self) {

@@ -72,7 +72,11 @@ impl Worker {
             let now = (self.clock)();
             self.reporter.ended(outcome.as_ref().copied(), now);
             pause = match &outcome {
-                Ok(()) => self.jittered(self.regular_pause(memory.state.as_ref(), now)),
+                Ok(()) => {
+                    let pause = self.jittered(self.regular_pause(memory.state.as_ref(), now));
+                    self.reporter.due(now.plus(pause));
+                    pause
+                }
                 Err(error) => pause::after(memory.failures, error, pause::roll()),
             };
             self.turns.end(outcome);

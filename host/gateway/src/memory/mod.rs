@@ -7,7 +7,7 @@
 mod picture;
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use portreeve_cache::packed::Words;
 use portreeve_cache::{CacheSettings, SourceId};
@@ -16,6 +16,7 @@ use portreeve_store::{
     DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings,
 };
 
+use crate::feed::Touched;
 use crate::{DeviceCache, Record};
 pub use picture::SourcePicture;
 
@@ -30,6 +31,8 @@ pub struct Memory {
     /// Names of the sources; a [`SourceId`] is the place of one.
     sources: Vec<Arc<str>>,
     kept: Option<Kept>,
+    /// Whoever wants to know about changes.
+    touched: OnceLock<Arc<Touched>>,
 }
 
 /// Where it is kept over restarts.
@@ -66,6 +69,7 @@ impl Memory {
             devices: DeviceCache::new(settings),
             sources,
             kept: None,
+            touched: OnceLock::new(),
         }
     }
 
@@ -94,6 +98,7 @@ impl Memory {
             devices,
             sources,
             kept: Some(kept),
+            touched: OnceLock::new(),
         };
         Ok((memory, writer, restored))
     }
@@ -101,6 +106,23 @@ impl Memory {
     /// The records, for questions.
     pub(crate) const fn devices(&self) -> &DeviceCache {
         &self.devices
+    }
+
+    /// Tells of every device that is learnt about from now on. Only the first
+    /// one who wants to know is told.
+    pub(crate) fn tell(&self, touched: &Arc<Touched>) {
+        let _ = self.touched.set(Arc::clone(touched));
+    }
+
+    /// Whether devices of a source had to leave memory for want of room.
+    pub(crate) fn has_lost(&self, _source: &str) -> bool {
+        self.devices.statistics().evictions > 0
+    }
+
+    /// The name of a source.
+    pub(crate) fn name_of(&self, source: SourceId) -> Arc<str> {
+        let name = self.sources.get(usize::from(source.0)).cloned();
+        name.unwrap_or_default()
     }
 
     /// Where changes are made durable, for figures and health.
@@ -116,6 +138,9 @@ impl Memory {
     /// Takes in what a source said when it was asked for one device.
     pub(crate) fn learn(&self, source: SourceId, device: &Device, at: Timestamp) -> Record {
         let record = self.devices.insert(source, device, at);
+        if let Some(touched) = self.touched.get() {
+            touched.note(&record);
+        }
         if let Some((kept, name)) = self.kept_as(source) {
             kept.writer.put_device(&DeviceRow {
                 source: name,
@@ -131,6 +156,11 @@ impl Memory {
     /// Takes in that a source knows no device of these identifiers.
     pub(crate) fn learn_unknown(&self, source: SourceId, asked: &[Identifier], at: Timestamp) {
         let gone = self.devices.insert_unknown(source, asked, at);
+        if let Some(touched) = self.touched.get() {
+            for record in &gone {
+                touched.note(record);
+            }
+        }
         let Some((kept, name)) = self.kept_as(source) else {
             return;
         };

@@ -9,6 +9,7 @@ use portreeve_domain::{Device, Timestamp};
 use portreeve_store::{Batch, DeviceRow};
 
 use super::Memory;
+use crate::Record;
 use crate::inventory::{Change, InventoryState, Phase, Picture, PictureError};
 
 /// One source's part of the memory.
@@ -34,8 +35,14 @@ impl SourcePicture {
     /// that came after the page knows better; its facts stay.
     fn take_in(&self, device: &Device, state: &InventoryState, at: Timestamp, batch: &mut Batch) {
         let present = self.memory.devices.get(self.source, &device.key);
+        let before = present.as_ref().map(Record::generation);
         let newer = present.filter(|record| record.fetched_at() > at);
         let record = newer.unwrap_or_else(|| self.memory.devices.insert(self.source, device, at));
+        match self.memory.touched.get() {
+            Some(touched) if before == Some(record.generation()) => touched.note_refreshed(&record),
+            Some(touched) => touched.note(&record),
+            None => {}
+        }
         batch.put_device(&DeviceRow {
             source: &self.name,
             key: &device.key,
@@ -45,13 +52,27 @@ impl SourcePicture {
         });
     }
 
+    /// Removes a device from memory. Whether there was one.
+    fn remove(&self, key: &str) -> bool {
+        let devices = &self.memory.devices;
+        let Some(touched) = self.memory.touched.get() else {
+            return devices.remove(self.source, key);
+        };
+        let record = devices.get(self.source, key);
+        let is_removed = devices.remove(self.source, key);
+        if let Some(record) = &record {
+            touched.note(record);
+        }
+        is_removed
+    }
+
     fn apply_now(&self, change: &Change, state: InventoryState) -> Batch {
         let mut batch = Batch::default();
         for device in &change.upserts {
             self.take_in(device, &state, change.fetched_at, &mut batch);
         }
         for key in &change.removals {
-            self.memory.devices.remove(self.source, key);
+            self.remove(key);
             batch.remove_device(&self.name, key);
         }
         batch.set_inventory(&self.name, stored(state));
@@ -70,7 +91,7 @@ impl SourcePicture {
         for key in old {
             let still = self.memory.devices.get(self.source, &key);
             if still.is_some_and(|record| record.fetched_at() < started_at) {
-                gone += u64::from(self.memory.devices.remove(self.source, &key));
+                gone += u64::from(self.remove(&key));
             }
         }
         gone

@@ -261,6 +261,8 @@ impl World {
                 log: None,
                 max_verdicts,
                 verdict_ttl: HOUR,
+                quarantine: quarantine::QuarantineSettings::default(),
+                feed: FeedSettings::default(),
                 retry_after: Duration::from_secs(30),
                 max_flights: 16,
             };

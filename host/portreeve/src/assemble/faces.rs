@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, Secret,
-    TlsSettings,
+    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, PxgridSettings,
+    Secret, TlsSettings,
 };
 
 use portreeve_gateway::inventory::Inventory;
 
-use crate::config::{BasicConfig, CertificateMatch, ClientConfig, SecretSetting, ServerConfig};
+use crate::config::{
+    BasicConfig, CertificateMatch, ClientConfig, PxgridConfig, SecretSetting, ServerConfig,
+};
 
 /// Takes the server's key with it. `control` is the socket for commands.
 pub(crate) fn face_settings(
@@ -18,6 +20,7 @@ pub(crate) fn face_settings(
     clients: &[ClientConfig],
     control: Option<PathBuf>,
     inventory: Arc<Inventory>,
+    pxgrid: Option<PxgridConfig>,
 ) -> FaceSettings {
     let limits = Limits {
         max_connections: server.max_connections,
@@ -50,6 +53,14 @@ pub(crate) fn face_settings(
         clients: clients.iter().map(client).collect(),
         limits,
         inventory: Some(inventory),
+        pxgrid: pxgrid.map(|pxgrid| PxgridSettings {
+            node_name: pxgrid.node_name,
+            url: pxgrid.url,
+            accounts: pxgrid.accounts,
+            approve_certificates: pxgrid.approve_certificates,
+            max_subscribers: pxgrid.max_subscribers,
+            patience: pxgrid.patience.0,
+        }),
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use portreeve_cache::FreshnessRules;
 use portreeve_domain::Lists;
+use portreeve_faces::Face;
 use portreeve_gateway::inventory::InventorySource;
+use portreeve_gateway::quarantine::QuarantineSettings;
 use portreeve_gateway::{
-    GatewaySettings, Memory, PolicySettings, Source, SourcePicture, SourceSettings,
+    FeedSettings, GatewaySettings, Memory, PolicySettings, Source, SourcePicture, SourceSettings,
 };
 
 use portreeve_store::decisions::DecisionLog;
@@ -14,7 +16,8 @@ use portreeve_store::decisions::DecisionLog;
 use super::{Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig, OnError};
 
-/// Sources and policies are in the order of the configuration.
+/// Sources and policies are in the order of the configuration. Nobody is
+/// quarantined and no changes are told.
 pub(crate) fn gateway_settings(
     config: &Config,
     parts: Parts,
@@ -51,8 +54,21 @@ pub(crate) fn gateway_settings(
         log,
         max_verdicts: config.cache.max_verdicts,
         verdict_ttl: config.chain.verdict_ttl.0,
+        quarantine: QuarantineSettings::default(),
+        feed: FeedSettings::default(),
         retry_after: config.sources.retry_after.0,
         max_flights: config.sources.max_calls,
+    }
+}
+
+/// Changes are told if any client has a face that needs them or lists devices.
+/// For others the verdicts of all devices are not worth being kept.
+pub(crate) fn feed_settings(config: &Config) -> FeedSettings {
+    let clients = config.clients.0.iter();
+    let mut faces = clients.flat_map(|client| &client.faces);
+    FeedSettings {
+        enabled: faces.any(|face| matches!(face, Face::Ise | Face::Pxgrid)),
+        ..FeedSettings::default()
     }
 }
 

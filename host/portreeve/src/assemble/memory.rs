@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use portreeve_gateway::Memory;
 use portreeve_gateway::inventory::InventorySettings;
+use portreeve_gateway::quarantine::{self, QuarantineSettings};
 use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Keep, LogSettings};
 use portreeve_store::{Store, StoreSettings, Writer};
 
@@ -91,6 +92,24 @@ pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptM
     Ok(KeptMemory {
         memory: Arc::new(memory),
         writer: Some(writer),
+    })
+}
+
+/// Who is quarantined, as it was before the restart.
+pub(crate) fn quarantine(store: Option<&Arc<Store>>) -> Result<QuarantineSettings, Problems> {
+    let Some(store) = store else {
+        return Ok(QuarantineSettings::default());
+    };
+    let restored = quarantine::restore(store).map_err(|error| {
+        let message = format!("the store `{}`: {error}", store.path().display());
+        Problems::from(
+            Problem::nowhere(message)
+                .hint("put a backup in its place with `portreeve store restore FILE`"),
+        )
+    })?;
+    Ok(QuarantineSettings {
+        restored,
+        ..QuarantineSettings::default()
     })
 }
 

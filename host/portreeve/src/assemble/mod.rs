@@ -17,8 +17,10 @@ use portreeve_store::Store;
 use crate::config::{Config, Problem, Problems};
 
 pub(crate) use faces::face_settings;
-pub(crate) use gateway::{gateway_settings, inventory_sources};
-pub(crate) use memory::{KeptMemory, decisions, inventory_settings, memory, private_folder, store};
+pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources};
+pub(crate) use memory::{
+    KeptMemory, decisions, inventory_settings, memory, private_folder, quarantine, store,
+};
 pub(crate) use plugin::load_advice;
 pub(crate) use policy::LoadedPolicy;
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use portreeve_faces::{BindError, Server};
-use portreeve_gateway::Gateway;
 use portreeve_gateway::inventory::Inventory;
+use portreeve_gateway::survey::Pictures;
+use portreeve_gateway::{Gateway, GatewaySettings};
 use portreeve_store::decisions::DecisionWriter;
 use prometheus::Registry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -105,9 +106,14 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let registry = Registry::new();
     let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
     let (log, decisions) = assemble::decisions(&config)?.unzip();
-    let settings = assemble::gateway_settings(&config, parts, &kept.memory, log);
+    let settings = GatewaySettings {
+        quarantine: assemble::quarantine(store.as_ref())?,
+        feed: assemble::feed_settings(&config),
+        ..assemble::gateway_settings(&config, parts, &kept.memory, log)
+    };
     let gateway = Gateway::new(settings, &registry)?;
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
+    gateway.rely_on(Arc::clone(&inventory) as Arc<dyn Pictures>);
     let shutdown_timeout = config.server.shutdown_timeout.0;
     let tls = config.server.tls.is_some().then_some("https");
     let plain = config.server.plain.is_some().then_some("http");
@@ -118,6 +124,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         &config.clients.0,
         control,
         Arc::clone(&inventory),
+        config.pxgrid,
     );
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
@@ -146,6 +153,7 @@ fn explain(error: &BindError) -> Problems {
             "another gateway may run with this `directory` of `[store]`, or its path is too long for a socket"
         }
         BindError::Clients(_) => "see `[clients.NAME]`",
+        BindError::Pxgrid(_) => "see `[pxgrid]`, and check the store with `portreeve store verify`",
         BindError::Metrics(_) => "this is a mistake in Portreeve, please report it",
     };
     Problem::nowhere(error.to_string()).hint(hint).into()

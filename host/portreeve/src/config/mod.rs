@@ -21,6 +21,7 @@ mod place;
 mod plugin;
 mod policy;
 mod problem;
+mod pxgrid;
 mod rate;
 mod read;
 mod resources;
@@ -46,6 +47,7 @@ pub(crate) use place::Located;
 pub(crate) use plugin::Settings;
 pub(crate) use policy::{OnError, PolicyConfig};
 pub(crate) use problem::{Problem, Problems};
+pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use read::{listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
@@ -72,6 +74,7 @@ pub(crate) struct Config {
     pub(crate) cache: CacheConfig,
     pub(crate) store: Option<StoreConfig>,
     pub(crate) decisions: DecisionsConfig,
+    pub(crate) pxgrid: Option<PxgridConfig>,
     pub(crate) plugins: PluginsConfig,
     pub(crate) log: LogConfig,
 }
@@ -138,6 +141,9 @@ impl Config {
         let cache = CacheConfig::read(root.section("cache"));
         let store = root.optional_section("store").map(StoreConfig::read);
         let decisions = DecisionsConfig::read(root.section("decisions"), store.is_some());
+        let pxgrid = root
+            .optional_section("pxgrid")
+            .map(|section| PxgridConfig::read(section, store.is_some()));
         let plugins = PluginsConfig::read(root.section("plugins"));
         let log = LogConfig::read(root.section("log"));
         root.finish();
@@ -155,6 +161,7 @@ impl Config {
                 None => None,
             },
             decisions,
+            pxgrid,
             plugins,
             log,
         })

@@ -1,0 +1,170 @@
+//! Which records are about one endpoint, and what would be answered about it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portreeve_cache::{Remembered, SourceId};
+use portreeve_domain::{Connection, Identifier, MacAddress, Question, SourceSet, Timestamp};
+
+use super::Standing;
+use crate::answer::subject;
+use crate::conflict::contradict;
+use crate::recall::Sighting;
+use crate::{Gateway, Record};
+
+/// What was found about an endpoint.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) standing: Standing,
+    /// When something else may be found without anything being learnt.
+    pub(crate) until: Option<Timestamp>,
+    /// Whether its facts are too old to be used.
+    pub(crate) is_outdated: bool,
+}
+
+/// A decision that forbids to be reused is made again after this, and so is one
+/// that a failing policy made.
+const REPEAT: Duration = Duration::from_mins(1);
+
+/// No decision is made anew more often.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// The records that have an address.
+    pub(super) fn with_address(&self, mac: MacAddress) -> Vec<Record> {
+        let sources = 0..u16::try_from(self.fetchers.len()).unwrap_or(u16::MAX);
+        let name = [Identifier::Mac(mac)];
+        let found = sources.filter_map(|source| {
+            match self.memory.devices().find(SourceId(source), &name) {
+                Remembered::Found(record) => Some(record.detach()),
+                _ => None,
+            }
+        });
+        found.collect()
+    }
+
+    /// The record that speaks for the endpoint of a record: that of the first
+    /// of `sources`, in the operator's order, that knows the same hardware.
+    pub(crate) fn speaker(&self, record: &Record, sources: SourceSet) -> Record {
+        let source = record.source().0;
+        if source > 0 {
+            let names = hardware(record);
+            for earlier in (0..source).filter(|it| sources.contains(usize::from(*it))) {
+                if let Some(other) = self.same_hardware(record, SourceId(earlier), &names) {
+                    return other;
+                }
+            }
+        }
+        record.clone()
+    }
+
+    /// The records of other sources that may be about the same endpoint.
+    pub(super) fn relatives(&self, record: &Record) -> Vec<Record> {
+        let mut relatives: Vec<Record> = Vec::new();
+        if self.fetchers.len() < 2 {
+            return relatives;
+        }
+        for name in hardware(record) {
+            for source in 0..self.fetchers.len() {
+                let source = SourceId(u16::try_from(source).unwrap_or(u16::MAX));
+                if source == record.source() {
+                    continue;
+                }
+                let found = self
+                    .memory
+                    .devices()
+                    .find(source, std::slice::from_ref(&name));
+                if let Remembered::Found(other) = found
+                    && !relatives.iter().any(|known| known.is(&other))
+                {
+                    relatives.push(other.detach());
+                }
+            }
+        }
+        relatives
+    }
+
+    fn same_hardware(
+        &self,
+        record: &Record,
+        source: SourceId,
+        names: &[Identifier],
+    ) -> Option<Record> {
+        let devices = self.memory.devices();
+        let Remembered::Found(other) = devices.find(source, names) else {
+            return None;
+        };
+        let differs = contradict(&devices.device(&other), &devices.device(record));
+        (!differs).then(|| other.detach())
+    }
+
+    /// What would be answered about the endpoint that this record speaks for,
+    /// asked by its best identifier. `None` when no question leads to it: it has
+    /// no identifier, or another device of the source has taken it over.
+    pub(crate) async fn judge(
+        &self,
+        record: &Record,
+        connection: &Arc<Connection>,
+    ) -> Option<Judged> {
+        let best = record
+            .identifiers()
+            .min_by(|one, other| (one.rank(), one).cmp(&(other.rank(), other)))?;
+        let best = [best];
+        match self.memory.devices().find(record.source(), &best) {
+            Remembered::Found(found) if found.identity() == record.identity() => {}
+            _ => return None,
+        }
+        let now = Timestamp::now();
+        let sightings = self.recall(&best, connection.view.sources, now);
+        let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
+        let picture = self.picture(&sightings);
+        let rules = self.rules.load_full();
+        let subject = Arc::new(subject(&question, &picture, &rules, now));
+        let provenance = picture.record.as_ref().map(Record::provenance);
+        let decided = match rules.chain.remembered(&subject, provenance) {
+            Some(decided) => decided,
+            None => rules.chain.consider(&subject).await,
+        };
+        let decided = rules.confine(decided, &subject);
+        let is_own = |sighting: &Sighting| {
+            matches!(sighting, Sighting::Found { record: found, .. }
+                if found.identity() == record.identity())
+        };
+        let expiries = self.fetchers.iter().zip(&sightings);
+        let expiries = expiries.filter_map(|(fetcher, sighting)| match sighting {
+            Sighting::Found { record, .. } => Some(fetcher.expires_at(record)),
+            _ => None,
+        });
+        let valid_until = match decided.valid_for {
+            Duration::ZERO => now.plus(REPEAT),
+            valid_for => decided.at.plus(valid_for).max(now.plus(SHORTEST)),
+        };
+        let again = decided.is_timed.then_some(valid_until);
+        Some(Judged {
+            standing: Standing {
+                outcome: self.ruling(&decided, &subject, &rules),
+                stale: sightings.iter().any(|sighting| {
+                    is_own(sighting) && matches!(sighting, Sighting::Found { stale: true, .. })
+                }),
+                rests_on_connection: decided.basis.rests_on_connection(),
+            },
+            until: expiries.chain(again).min(),
+            is_outdated: !sightings.iter().any(is_own),
+        })
+    }
+}
+
+/// What the hardware is named by, which sources have in common.
+fn hardware(record: &Record) -> Vec<Identifier> {
+    let is_hardware = |id: &Identifier| {
+        matches!(
+            id,
+            Identifier::Mac(_)
+                | Identifier::Serial(_)
+                | Identifier::Imei(_)
+                | Identifier::Meid(_)
+                | Identifier::Udid(_)
+        )
+    };
+    record.identifiers().filter(is_hardware).collect()
+}
