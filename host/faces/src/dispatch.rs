@@ -18,14 +18,16 @@ use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::{AuthenticationFailure, Client, Face, Peer, Unknown};
+use crate::clients::{AuthenticationFailure, Client, Face, Peer};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, openapi, operations, pxgrid, radius, rest};
+use crate::{
+    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, radius, rest, token,
+};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -40,6 +42,13 @@ const LARGEST_HEADER: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) client: Arc<Client>,
+    pub(crate) request_id: RequestId,
+}
+
+/// Who asks for a way to prove who they are, for handlers behind axum.
+#[derive(Clone, Debug)]
+pub(crate) struct Stranger {
+    pub(crate) peer: Peer,
     pub(crate) request_id: RequestId,
 }
 
@@ -71,6 +80,11 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(clearpass::routes())
+            .merge(intune::routes())
+            .merge(jamf::routes())
+            .merge(kandji::routes())
+            .merge(radius::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -129,9 +143,26 @@ impl Dispatcher {
             let mut request = request;
             request.extensions_mut().insert(peer.clone());
             request.extensions_mut().insert(id.clone());
+            let has_credential = request.headers().contains_key(AUTHORIZATION);
+            let routed = self.route(None, id, request).await;
+            if let Err(problem) = &routed
+                && problem.kind() == ProblemKind::NotAuthenticated
+                && has_credential
+            {
+                // Somebody may be guessing; too many who do are not waited for.
+                let _ = Box::pin(self.faces.clients.slow_down(peer.address)).await;
+            }
+            return routed;
+        }
+        if area == Area::Face(Face::Intune) && intune::is_open(request.uri().path()) {
+            let mut request = request;
+            request.extensions_mut().insert(Stranger {
+                peer: peer.clone(),
+                request_id: id.clone(),
+            });
             return self.route(None, id, request).await;
         }
-        let client = &self.authenticate(peer, area, id, request.headers()).await?;
+        let client = &self.authenticate(peer, area, id, &request).await?;
         *asker = Some(Arc::clone(client));
         self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
@@ -149,9 +180,14 @@ impl Dispatcher {
         peer: &Peer,
         area: Area,
         id: &RequestId,
-        headers: &HeaderMap,
+        request: &Request<Incoming>,
     ) -> Result<Arc<Client>, Problem> {
-        let client = match self.recognise(peer, headers).await {
+        let (headers, path) = (request.headers(), request.uri().path());
+        let recognised = match token::holder(&self.faces, area, path, headers, peer.address) {
+            Some(held) => held,
+            None => self.faces.clients.recognise(headers, peer).await,
+        };
+        let client = match recognised {
             Ok(client) => client,
             Err(failure) => return Err(self.not_authenticated(failure, peer, id).await),
         };
@@ -170,29 +206,6 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
-    }
-
-    async fn recognise(
-        &self,
-        peer: &Peer,
-        headers: &HeaderMap,
-    ) -> Result<Arc<Client>, AuthenticationFailure> {
-        let clients = &self.faces.clients;
-        let known = {
-            let roster = clients.now();
-            let certified = peer.client(&roster);
-            let known = roster.authenticate(headers, certified.client(), peer.address);
-            known.cloned()
-        };
-        match (known, headers.get(AUTHORIZATION)) {
-            (Ok(client), _) => Ok(client),
-            (Err(Unknown::NotYet), Some(header)) => {
-                // Boxed: most requests never need it.
-                Box::pin(clients.verify(header.as_bytes(), peer.address)).await
-            }
-            (Err(Unknown::NotYet), None) => Err(AuthenticationFailure::Missing),
-            (Err(Unknown::Failed(failure)), _) => Err(failure),
-        }
     }
 
     /// Counts and logs a failure, and keeps its answer back if somebody may be

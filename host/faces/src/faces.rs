@@ -12,10 +12,12 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
 use crate::clients::{Clients, RosterSettings};
+use crate::intune::Replay;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
-use crate::{BindError, ClientSettings, Limits};
+use crate::token::Tokens;
+use crate::{BindError, ClientSettings, ClientsError, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -28,6 +30,8 @@ const SHED: Duration = Duration::from_secs(1);
 pub(crate) struct Faces {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clients: Clients,
+    pub(crate) tokens: Tokens,
+    pub(crate) assertions: Replay,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
@@ -64,6 +68,8 @@ impl Faces {
             pxgrid,
             gateway,
             clients: Clients::new(clients)?,
+            tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
+            assertions: Replay::default(),
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

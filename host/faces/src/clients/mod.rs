@@ -23,6 +23,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -90,10 +92,33 @@ impl Clients {
         &self.local
     }
 
+    /// Finds out who asks, however long that takes.
+    pub(crate) async fn recognise(
+        &self,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Result<Arc<Client>, AuthenticationFailure> {
+        let known = {
+            let roster = self.now();
+            let certified = peer.client(&roster);
+            let known = roster.authenticate(headers, certified.client(), peer.address);
+            known.cloned()
+        };
+        match (known, headers.get(AUTHORIZATION)) {
+            (Ok(client), _) => Ok(client),
+            (Err(Unknown::NotYet), Some(header)) => {
+                // Boxed: most requests never need it.
+                Box::pin(self.verify(header.as_bytes(), peer.address)).await
+            }
+            (Err(Unknown::NotYet), None) => Err(AuthenticationFailure::Missing),
+            (Err(Unknown::Failed(failure)), _) => Err(failure),
+        }
+    }
+
     /// Looks thoroughly at a header that could not be recognised at once. That
     /// happens aside and for a few at a time, and where wrong ones come from it
     /// begins late: nobody keeps the processors busy by guessing.
-    pub(crate) async fn verify(
+    async fn verify(
         &self,
         header: &[u8],
         address: IpAddr,

@@ -16,6 +16,8 @@ use super::digest::{Digest, DigestKey};
 use super::password::{PasswordHash, SHORTEST_KEY, sha256};
 use super::remembered::Remembered;
 use super::token::{TokenSettings, is_token};
+use crate::intune::RegisteredCertificate;
+
 use super::{
     AuthenticationFailure, Client, ClientAuthentication, ClientSettings, ClientsError, Unknown,
 };
@@ -42,6 +44,8 @@ pub(crate) struct Roster {
     by_user: HashMap<String, Vec<Password>>,
     tokens: Vec<(TokenSettings, usize)>,
     certificates: Vec<Certificate>,
+    /// By the identifier, in lower case.
+    signers: HashMap<String, (usize, Vec<RegisteredCertificate>)>,
     challenges: Challenges,
 }
 
@@ -104,6 +108,7 @@ impl Roster {
             by_user: HashMap::new(),
             tokens: Vec::new(),
             certificates: Vec::new(),
+            signers: HashMap::new(),
             challenges: Challenges::default(),
         };
         let mut plain = Plain::default();
@@ -203,6 +208,11 @@ impl Roster {
                     self.tokens.push((token.clone(), place));
                     before
                 }
+                ClientAuthentication::Assertion { id, certificates } => {
+                    let signer = (place, certificates.clone());
+                    let before = self.signers.insert(id.to_ascii_lowercase(), signer);
+                    before.map(|(client, _)| client)
+                }
                 ClientAuthentication::CertificateName(name) => {
                     self.add_certificate(Wanted::Name(name.clone()), &settings, issuers)
                 }
@@ -257,6 +267,23 @@ impl Roster {
     /// The ways in which a client could prove itself.
     pub(crate) const fn challenges(&self) -> Challenges {
         self.challenges
+    }
+
+    /// The client of this name, if it may come from this address: for who has
+    /// proved in another way which one it is.
+    pub(crate) fn named(
+        &self,
+        name: &str,
+        address: IpAddr,
+    ) -> Result<&Arc<Client>, AuthenticationFailure> {
+        let client = self.clients.iter().find(|client| *client.name == *name);
+        expect_at_home(client.ok_or(AuthenticationFailure::Wrong)?, address)
+    }
+
+    /// Who calls itself so in assertions, and what it signs them with.
+    pub(crate) fn signer(&self, id: &str) -> Option<(&Arc<Client>, &[RegisteredCertificate])> {
+        let (client, certificates) = self.signers.get(&id.to_ascii_lowercase())?;
+        Some((self.clients.get(*client)?, certificates))
     }
 
     /// The client that a certificate belongs to. A fingerprint is more exact
@@ -462,6 +489,9 @@ fn is_empty(way: &ClientAuthentication) -> bool {
         ClientAuthentication::CertificateName(name) => name.is_empty(),
         ClientAuthentication::Token(token) => {
             token.issuer.is_empty() || token.audience.is_empty() || token.claims.is_empty()
+        }
+        ClientAuthentication::Assertion { id, certificates } => {
+            id.is_empty() || certificates.is_empty()
         }
         ClientAuthentication::BearerHash { .. }
         | ClientAuthentication::CertificateFingerprint(_) => false,

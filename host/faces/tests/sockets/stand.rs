@@ -213,6 +213,7 @@ fn gateway(
         chain: vec![policy],
         lists: Lists::default(),
         memory,
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
@@ -285,6 +286,14 @@ fn bearer(key: &str) -> ClientAuthentication {
     ClientAuthentication::Bearer { key }
 }
 
+/// User name and password are the same word.
+fn basic_of(word: &str) -> ClientAuthentication {
+    ClientAuthentication::Basic {
+        username: word.to_owned(),
+        password: Secret::new(word.to_owned()),
+    }
+}
+
 fn clients() -> Vec<ClientSettings> {
     let basic = ClientAuthentication::Basic {
         username: "radius".to_owned(),
@@ -302,6 +311,10 @@ fn clients() -> Vec<ClientSettings> {
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
         client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
+        client("kandji", bearer("kandji-key"), &[Face::Kandji]),
+        client("clearpass", bearer("clearpass-key"), &[Face::Clearpass]),
+        client("jamf", basic_of("jamf"), &[Face::Jamf]),
+        client("intune", basic_of("intune"), &[Face::Intune]),
         elsewhere,
     ]
 }
