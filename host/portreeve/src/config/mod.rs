@@ -21,6 +21,7 @@ mod place;
 mod plugin;
 mod policy;
 mod problem;
+mod proof;
 mod pxgrid;
 mod rate;
 mod read;
@@ -35,7 +36,7 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-pub(crate) use client::{BasicConfig, CertificateMatch, ClientConfig};
+pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
 pub(crate) use environment::{Environment, ProcessEnvironment};
