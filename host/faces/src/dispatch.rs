@@ -26,7 +26,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, radius, rest, token,
+    admin, clearpass, configuration, intune, jamf, kandji, openapi, operations, pxgrid, radius,
+    rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -80,6 +81,7 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(configuration::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
             .merge(jamf::routes())

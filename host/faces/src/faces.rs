@@ -1,7 +1,7 @@
 //! What all faces share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use portreeve_domain::Question;
@@ -12,6 +12,7 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
 use crate::clients::{Clients, RosterSettings};
+use crate::configuration::Configuration;
 use crate::intune::Replay;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
@@ -42,6 +43,8 @@ pub(crate) struct Faces {
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
+    /// Set once there is one, which knows the server.
+    pub(crate) configuration: OnceLock<Arc<dyn Configuration>>,
 }
 
 impl Faces {
@@ -77,6 +80,7 @@ impl Faces {
             batches: Arc::new(Semaphore::new(BATCHES)),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
+            configuration: OnceLock::new(),
         })
     }
 

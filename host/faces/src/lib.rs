@@ -15,6 +15,7 @@ mod admin;
 mod body;
 mod clearpass;
 mod clients;
+mod configuration;
 mod dispatch;
 mod faces;
 mod hit;
@@ -43,6 +44,7 @@ pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
+pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;

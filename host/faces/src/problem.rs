@@ -46,6 +46,8 @@ pub(crate) enum ProblemKind {
     CannotTell,
     /// A source could not be read.
     SourceFailed,
+    /// The configuration has mistakes.
+    ConfigurationRefused,
     /// The fault is ours.
     Internal,
 }
@@ -69,6 +71,7 @@ impl ProblemKind {
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
+            Self::ConfigurationRefused => "urn:portreeve:problem:configuration-refused",
             Self::Internal => "urn:portreeve:problem:internal",
         }
     }
@@ -91,6 +94,7 @@ impl ProblemKind {
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
+            Self::ConfigurationRefused => "The configuration has mistakes",
             Self::Internal => "Something went wrong inside Portreeve",
         }
     }
@@ -110,6 +114,7 @@ impl ProblemKind {
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
+            Self::ConfigurationRefused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -35,6 +35,14 @@ pub(crate) fn rfc3339(moment: Timestamp) -> String {
     shown.unwrap_or_default()
 }
 
+/// A span of time, e.g. `1h`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(Moment::Ago(span)) => Ok(span),
+        _ => Err(format!("`{text}` is no span of time; write e.g. `1h`")),
+    }
+}
+
 impl FromStr for Moment {
     type Err = String;
 

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::clients::ClientsError;
 use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
-use crate::{ClientSettings, FaceSettings, Limits, ListenerSettings};
+use crate::{ClientSettings, Configuration, FaceSettings, Limits, ListenerSettings};
 use connection::Connections;
 use local::LocalSocket;
 use reload::SharedTls;
@@ -163,7 +163,14 @@ impl Server {
             Listener::Network { tls, .. } => tls.clone(),
             Listener::Local(_) => None,
         });
-        Reloader::new(Arc::clone(&self.faces), tls.collect())
+        Reloader::new(&self.faces, tls.collect())
+    }
+
+    /// What `/v1/admin/configuration` shows and reads again. The first one
+    /// stays.
+    pub fn set_configuration(&self, configuration: Arc<dyn Configuration>) {
+        // There is one already: nothing to do.
+        let _ = self.faces.configuration.set(configuration);
     }
 
     /// Where it listens on the network, in the settings' order, with the real

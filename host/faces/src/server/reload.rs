@@ -1,6 +1,6 @@
 //! Other clients and certificates for a server that serves.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -29,7 +29,8 @@ impl SharedTls {
 /// Replaces clients and certificates of a server while it serves.
 #[derive(Clone, Debug)]
 pub struct Reloader {
-    faces: Arc<Faces>,
+    /// Whoever reloads must not keep the server alive.
+    faces: Weak<Faces>,
     /// One for each listener with TLS, in the settings' order.
     tls: Vec<SharedTls>,
 }
@@ -46,11 +47,17 @@ pub enum ReloadError {
     /// Not one set of certificates for each listener with TLS.
     #[error("listeners with TLS cannot come or go while the server runs")]
     Listeners,
+    /// The server has ended.
+    #[error("the server has ended")]
+    Ended,
 }
 
 impl Reloader {
-    pub(super) const fn new(faces: Arc<Faces>, tls: Vec<SharedTls>) -> Self {
-        Self { faces, tls }
+    pub(super) fn new(faces: &Arc<Faces>, tls: Vec<SharedTls>) -> Self {
+        Self {
+            faces: Arc::downgrade(faces),
+            tls,
+        }
     }
 
     /// Puts others in force, all or none. Open connections go on: who they
@@ -68,14 +75,15 @@ impl Reloader {
         let configs = tls.into_iter().map(|tls| tls::server_config(tls, &clients));
         let configs = configs.collect::<Result<Vec<_>, _>>();
         let configs = configs.map_err(|error| ReloadError::Tls(error.to_string()))?;
-        let sources: Vec<_> = self.faces.gateway.source_names().cloned().collect();
-        let roster = self.faces.clients.prepare(RosterSettings {
+        let faces = self.faces.upgrade().ok_or(ReloadError::Ended)?;
+        let sources: Vec<_> = faces.gateway.source_names().cloned().collect();
+        let roster = faces.clients.prepare(RosterSettings {
             clients,
             sources: &sources,
             issuers: &issuers,
         })?;
         // From here on nothing fails.
-        self.faces.clients.replace(roster);
+        faces.clients.replace(roster);
         for (shared, config) in self.tls.iter().zip(configs) {
             shared.0.store(Arc::new(config));
         }

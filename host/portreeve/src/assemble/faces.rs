@@ -10,7 +10,9 @@ use portreeve_faces::{
 
 use portreeve_gateway::inventory::Inventory;
 
-use crate::config::{CertificateMatch, ClientConfig, PxgridConfig, SecretSetting, ServerConfig};
+use crate::config::{
+    CertificateMatch, ClientConfig, Config, PxgridConfig, SecretSetting, ServerConfig, TlsConfig,
+};
 
 /// Takes the server's key with it. `control` is the socket for commands.
 pub(crate) fn face_settings(
@@ -31,13 +33,7 @@ pub(crate) fn face_settings(
     };
     let tls = server.tls.map(|tls| ListenerSettings::Tls {
         address: tls.listen,
-        tls: TlsSettings {
-            certificates: tls.certificate.certificates,
-            key: tls.key.key,
-            client_issuers: tls
-                .client_ca
-                .map_or_else(Vec::new, |file| file.certificates),
-        },
+        tls: certificates(tls),
     });
     let plain = server.plain.map(|plain| ListenerSettings::Plain {
         address: plain.listen,
@@ -59,6 +55,23 @@ pub(crate) fn face_settings(
             max_subscribers: pxgrid.max_subscribers,
             patience: pxgrid.patience.0,
         }),
+    }
+}
+
+/// What a gateway that runs can be given anew.
+pub(crate) fn replaceable(config: Config) -> (Vec<ClientSettings>, Vec<TlsSettings>) {
+    let clients = config.clients.0.iter().map(client).collect();
+    let tls = config.server.tls.map(certificates);
+    (clients, tls.into_iter().collect())
+}
+
+fn certificates(tls: TlsConfig) -> TlsSettings {
+    TlsSettings {
+        certificates: tls.certificate.certificates,
+        key: tls.key.key,
+        client_issuers: tls
+            .client_ca
+            .map_or_else(Vec::new, |file| file.certificates),
     }
 }
 
