@@ -26,8 +26,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, configuration, intune, jamf, kandji, openapi, operations, pxgrid, radius,
-    rest, token,
+    admin, clearpass, configuration, intune, ise, jamf, kandji, openapi, operations, pxgrid,
+    radius, rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -82,6 +82,7 @@ impl Dispatcher {
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
             .merge(configuration::routes())
+            .merge(ise::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
             .merge(jamf::routes())
@@ -105,7 +106,7 @@ impl Dispatcher {
         let mut client = None;
         let (mut reply, outcome) = match self.serve(peer, area, &id, request, &mut client).await {
             Ok(served) => served,
-            Err(problem) => refuse(&problem, radius, &id),
+            Err(problem) => refuse(&problem, area, radius, &id),
         };
         let elapsed = started.elapsed();
         self.faces.metrics.observe(area, outcome, elapsed);
@@ -351,7 +352,12 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
     HeaderValue::from_bytes(shown).unwrap_or(HeaderValue::from_static("total"))
 }
 
-fn refuse(problem: &Problem, radius: bool, id: &RequestId) -> (Reply, Outcome) {
+fn refuse(problem: &Problem, area: Area, radius: bool, id: &RequestId) -> (Reply, Outcome) {
+    if area == Area::Face(Face::Ise) {
+        let reply = ise::refusal(problem, id.as_str()).map(Either::Left);
+        let outcome = outcome_of_status(reply.status());
+        return (reply, outcome);
+    }
     let status = if radius {
         radius::status_of(problem)
     } else {

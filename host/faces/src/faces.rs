@@ -14,11 +14,12 @@ use tokio::sync::Semaphore;
 use crate::clients::{Clients, RosterSettings};
 use crate::configuration::Configuration;
 use crate::intune::Replay;
+use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::token::Tokens;
-use crate::{BindError, ClientSettings, ClientsError, Limits};
+use crate::{BindError, ClientSettings, ClientsError, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -38,6 +39,7 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    pub(crate) ise: Ise,
     /// Nodes, if pxGrid is on.
     pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
@@ -53,6 +55,7 @@ impl Faces {
         issuers: &[CertificateDer<'static>],
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        ise: IseSettings,
         pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
@@ -78,6 +81,7 @@ impl Faces {
             limits,
             inventory,
             batches: Arc::new(Semaphore::new(BATCHES)),
+            ise: Ise::new(ise),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
             configuration: OnceLock::new(),

@@ -18,9 +18,11 @@ mod clients;
 mod configuration;
 mod dispatch;
 mod faces;
+#[doc(hidden)]
+pub mod fuzz;
 mod hit;
 mod intune;
-
+mod ise;
 mod jamf;
 mod journal;
 mod json;
@@ -46,6 +48,7 @@ pub use clients::{
 };
 pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
 pub use intune::{CertificateError, RegisteredCertificate};
+pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;

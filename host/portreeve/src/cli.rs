@@ -1,10 +1,14 @@
 //! What can be typed.
 
+mod pxgrid;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -60,6 +64,9 @@ pub(crate) enum Command {
     /// Show what was decided, newest last
     #[command(after_help = DECISIONS_HELP)]
     Decisions(Box<Decisions>),
+    /// Decide who may be a node of pxGrid
+    #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
+    Pxgrid(PxgridCommand),
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),

@@ -11,8 +11,11 @@ mod access;
 mod account;
 mod accounts;
 pub(crate) mod admin;
+mod anc;
 mod control;
 mod credential;
+mod endpoint;
+mod mdm;
 mod name;
 pub(crate) mod pubsub;
 mod right;
@@ -26,7 +29,7 @@ use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
 use prometheus::Registry;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face, Peer};
@@ -36,6 +39,7 @@ use crate::problem::{Problem, ProblemKind};
 use access::{AccessSecrets, Side};
 use account::{AccountState, Proof};
 use accounts::Accounts;
+use anc::Operations;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
 use pubsub::{Permissions, Pubsub};
@@ -54,6 +58,9 @@ pub(crate) const ENDPOINT_TOPIC: &str = "/topic/com.cisco.ise.mdm.endpoint";
 /// Every change of the quarantine.
 pub(crate) const STATUS_TOPIC: &str = "/topic/com.cisco.ise.config.anc.status";
 
+/// Lists that may be on the way at the same time.
+const LISTS: usize = 2;
+
 /// The gateway's own node has one account for ever.
 const OWN_SALT: [u8; 16] = [0; 16];
 
@@ -65,12 +72,18 @@ pub(crate) struct Pxgrid {
     pub(crate) accounts: Accounts,
     secrets: AccessSecrets,
     services: Services,
+    operations: Operations,
+    /// Lists that may be on the way at once; each holds the whole fleet.
+    lists: Arc<Semaphore>,
     pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
-    control::routes().merge(pubsub::routes())
+    control::routes()
+        .merge(mdm::routes())
+        .merge(anc::routes())
+        .merge(pubsub::routes())
 }
 
 impl Pxgrid {
@@ -87,6 +100,8 @@ impl Pxgrid {
             accounts: Accounts::load(store.cloned()).map_err(|error| failed(error.to_string()))?,
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
+            operations: Operations::default(),
+            lists: Arc::new(Semaphore::new(LISTS)),
             pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
@@ -179,6 +194,11 @@ impl Pxgrid {
         }
         self.expect_approved(&name, None)?;
         Ok(name)
+    }
+
+    /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
+    fn publish_to(&self, topic: &str, body: &[u8]) {
+        self.pubsub.broker.publish(topic, body);
     }
 
     fn own_side(&self) -> Side<'_> {

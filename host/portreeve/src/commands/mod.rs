@@ -7,6 +7,7 @@ pub(crate) mod control;
 mod decisions;
 mod lookup;
 mod plugin;
+mod pxgrid;
 mod reload;
 mod serve;
 mod session;
@@ -75,6 +76,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Pxgrid(command) => {
+            quiet()?;
+            pxgrid::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
