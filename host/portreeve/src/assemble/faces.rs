@@ -11,8 +11,8 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{
-    CertificateMatch, ClientConfig, Config, IseConfig, PxgridConfig, SecretSetting, ServerConfig,
-    TlsConfig,
+    CertificateMatch, ClientConfig, Config, IntuneConfig, IseConfig, PxgridConfig, SecretSetting,
+    ServerConfig, TlsConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.
@@ -120,6 +120,7 @@ fn client(config: &ClientConfig) -> ClientSettings {
             ClientAuthentication::CertificateFingerprint(*fingerprint)
         }
     }));
+    authentication.extend(config.intune.iter().flat_map(intune));
     let issuers = certificate.and_then(|certificate| certificate.ca.as_ref());
     ClientSettings {
         name: config.name.value.as_str().into(),
@@ -139,6 +140,26 @@ fn client(config: &ClientConfig) -> ClientSettings {
         actions: config.actions.clone(),
         rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
+}
+
+/// A secret at the token endpoint is a password there.
+fn intune(config: &IntuneConfig) -> impl Iterator<Item = ClientAuthentication> {
+    let id = || config.client_id.clone();
+    let secret = config
+        .secret
+        .as_ref()
+        .map(|setting| ClientAuthentication::Basic {
+            username: id(),
+            password: secret(setting),
+        });
+    let assertion = config
+        .certificate
+        .as_ref()
+        .map(|file| ClientAuthentication::Assertion {
+            id: id(),
+            certificates: file.certificates.clone(),
+        });
+    secret.into_iter().chain(assertion)
 }
 
 fn secret(setting: &SecretSetting) -> Secret {

@@ -6,6 +6,7 @@ use portreeve_faces::{Face, PasswordHash};
 use serde::{Serialize, Serializer};
 
 use super::certificate::CertificateFile;
+use super::intune::IntuneConfig;
 use super::place::Located;
 use super::problem::Problem;
 use super::proof::{HashConfig, OneOrMore, TokenConfig};
@@ -28,6 +29,7 @@ pub(crate) struct ClientConfig {
     pub(crate) bearer_hash: Option<OneOrMore<HashConfig>>,
     pub(crate) jwt: Option<TokenConfig>,
     pub(crate) certificate: Option<CertificateConfig>,
+    pub(crate) intune: Option<IntuneConfig>,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) patience: Span,
     #[serde(serialize_with = "located_names")]
@@ -247,7 +249,11 @@ impl ClientConfig {
             }
             _ => false,
         };
-        same_basic || same_bearer || same_hash || same_certificate
+        let same_intune = match (&self.intune, &other.intune) {
+            (Some(one), Some(other)) => one.is_like(other),
+            _ => false,
+        };
+        same_basic || same_bearer || same_hash || same_certificate || same_intune
     }
 }
 
@@ -295,6 +301,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     expect_digests(&section, bearer_hash.as_ref());
     let jwt = section.optional("jwt");
     let certificate = section.optional("certificate");
+    let intune = section.optional("intune");
     let networks = section.or("networks", Vec::new());
     let patience = section.or("patience", Span::seconds(2));
     let sources = section.optional::<Vec<Located<String>>>("sources");
@@ -302,14 +309,21 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let actions = section.or("actions", Vec::new());
     let rate_limit = section.optional("rate-limit");
     let burst = section.optional("burst");
-    let authenticated = ["basic", "bearer", "bearer-hash", "jwt", "certificate"]
-        .iter()
-        .any(|key| section.node(key).is_some());
+    let authenticated = [
+        "basic",
+        "bearer",
+        "bearer-hash",
+        "jwt",
+        "certificate",
+        "intune",
+    ]
+    .iter()
+    .any(|key| section.node(key).is_some());
     if !authenticated {
         section.reader.report(
             section
                 .problem("nothing says how this client proves who it is")
-                .hint("add `basic`, `bearer`, `bearer-hash`, `jwt` or `certificate`"),
+                .hint("add `basic`, `bearer`, `bearer-hash`, `jwt`, `certificate` or `intune`"),
         );
     }
     if let Some(node) = section.node("faces")
@@ -353,6 +367,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
         bearer_hash,
         jwt,
         certificate,
+        intune,
         networks,
         patience,
         sources,

@@ -30,6 +30,7 @@ fn folder() -> Folder {
         .with("metrics-key", "metrics")
         .with("jwks.json", JWKS)
         .with("jamf-password", "x")
+        .with("forescout-secret", "forescout")
         .with("rest-key", "two")
 }
 
