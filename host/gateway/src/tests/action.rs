@@ -121,7 +121,8 @@ async fn nothing_is_done_to_what_no_source_knows() {
         "source `source-0`: several devices match",
     ];
     for (mac, expected) in [MAC, "00:50:56:00:00:09"].into_iter().zip(expected) {
-        let started = stand.gateway.act(&question(&[mac]), &Action::Wipe, true);
-        assert_eq!(started.await.unwrap_err().to_string(), expected);
+        let question = question(&[mac]);
+        let started = stand.gateway.act(&question, &Action::Wipe, true).await;
+        assert_eq!(started.unwrap_err().to_string(), expected);
     }
 }
