@@ -127,6 +127,7 @@ impl Server {
             settings.clients,
             settings.limits,
             settings.inventory,
+            settings.ise,
             settings.pxgrid,
             gateway,
             registry,

@@ -11,12 +11,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
-    Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
-    Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
+    Absence, ActionKind, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding,
+    Identifier, Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings,
-    PxgridSettings, Secret, Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, IseSettings, Limits,
+    ListenerSettings, PxgridSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -51,6 +51,10 @@ pub(crate) const SCRIPT: &str = "Bearer script-key";
 pub(crate) const PATIENT: &str = "Bearer patient-key";
 /// `radius:radius-password`
 pub(crate) const RADIUS: &str = "Basic cmFkaXVzOnJhZGl1cy1wYXNzd29yZA==";
+/// `cisco:cisco-password`
+pub(crate) const CISCO: &str = "Basic Y2lzY286Y2lzY28tcGFzc3dvcmQ=";
+/// As that, and may lock screens.
+pub(crate) const ACTING: &str = "Bearer acting-key";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
 pub(crate) const ADMIN: &str = "Bearer admin-key";
 
@@ -309,7 +313,15 @@ fn clients() -> Vec<ClientSettings> {
     elsewhere.networks.push("192.0.2.0/24".parse().unwrap());
     let mut patient = client("patient", bearer("patient-key"), &[Face::Rest]);
     patient.patience = Duration::from_secs(3);
+    let cisco = ClientAuthentication::Basic {
+        username: "cisco".to_owned(),
+        password: Secret::new("cisco-password".to_owned()),
+    };
+    let mut acting = client("acting", bearer("acting-key"), &[Face::Ise]);
+    acting.actions = vec![ActionKind::Lock];
     vec![
+        client("cisco", cisco, &[Face::Ise]),
+        acting,
         client("script", bearer("script-key"), &[Face::Rest]),
         patient,
         client("radius", basic, &[Face::Radius]),
@@ -387,6 +399,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            ise: IseSettings::default(),
             pxgrid: folder.map(|_| pxgrid()),
         };
         settings
