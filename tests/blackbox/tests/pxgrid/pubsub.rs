@@ -47,15 +47,20 @@ impl Printing {
     /// As Ctrl-C would.
     async fn interrupt(&mut self) -> anyhow::Result<()> {
         let id = self.process.id().context("the client has ended")?;
-        let asked = Command::new("kill").args(["-INT", &id.to_string()]);
-        ensure!({ asked }.status().await?.success(), "kill");
+        let asked = Command::new("kill")
+            .args(["-INT", &id.to_string()])
+            .status()
+            .await?;
+        ensure!(asked.success(), "the client could not be interrupted");
         Ok(())
     }
 }
 
 /// An approved node and its password.
 async fn node(stand: &Stand, name: &str, may: &str) -> anyhow::Result<Value> {
-    let added = stand.program(&["pxgrid", "add", name, "--may", may]).await?;
+    let added = stand
+        .program(&["pxgrid", "add", name, "--may", may])
+        .await?;
     ensure!(added.code == Some(0), "{added:?}");
     Ok(json!({ "name": name, "password": added.stdout.trim() }))
 }
@@ -80,7 +85,9 @@ fn px_subscribe(given: &Value) -> Command {
         ("--topic", "topic"),
     ] {
         let value = &given[name];
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         command.args([option, &value]);
     }
     command.args(["--hostname", "localhost", "--subscribe"]);
@@ -153,7 +160,11 @@ async fn what_one_client_publishes_another_gets() -> anyhow::Result<()> {
     let mut consumer = Printing::start(&mut px_subscribe(&consumer))?;
     until(&stand, "portreeve_pxgrid_subscriptions", 1.0).await?;
     for asset in ["second", "dritté"] {
-        run("publish_pxgrid_api.py", &with(&provider, &json!({ "asset": asset }))).await?;
+        run(
+            "publish_pxgrid_api.py",
+            &with(&provider, &json!({ "asset": asset })),
+        )
+        .await?;
         let message = consumer.json().await?;
         assert_eq!(message["opType"], "CREATE", "{message}");
         assert_eq!(message["asset"]["assetName"], asset, "{message}");
