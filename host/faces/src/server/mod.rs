@@ -2,6 +2,8 @@
 
 mod connection;
 mod local;
+mod shared;
+mod streams;
 mod tls;
 mod watched;
 
@@ -10,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use portreeve_gateway::Gateway;
@@ -159,19 +162,19 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let limits = self.limits;
         let tasks = TaskTracker::new();
-        let stopping = CancellationToken::new();
         let cut = CancellationToken::new();
         let connections = Arc::new(Connections {
             dispatcher: Arc::new(Dispatcher::new(Arc::clone(&self.faces))),
             limits,
             places: Arc::new(Semaphore::new(limits.max_connections)),
             tasks: tasks.clone(),
-            stopping: stopping.clone(),
+            is_stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
             cut: cut.clone(),
         });
         if let Some(pxgrid) = &self.faces.pxgrid {
             let (pubsub, gateway) = (Arc::clone(&pxgrid.pubsub), Arc::clone(&self.faces.gateway));
-            let stopping = stopping.clone();
+            let stopping = connections.stopping.clone();
             tasks.spawn(async move { relay(&gateway, &pubsub.broker, &stopping).await });
         }
         let mut accepting = JoinSet::new();
@@ -182,7 +185,7 @@ impl Server {
         self.faces.stop();
         // Dropping the listeners closes them; new clients go elsewhere at once.
         accepting.shutdown().await;
-        stopping.cancel();
+        connections.stop();
         tasks.close();
         if tokio::time::timeout(limits.shutdown_timeout, tasks.wait())
             .await

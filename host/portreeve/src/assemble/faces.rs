@@ -11,8 +11,8 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{
-    BasicConfig, CertificateMatch, ClientConfig, IseConfig, PxgridConfig, SecretSetting,
-    ServerConfig,
+    BasicConfig, CertificateMatch, ClientConfig, IntuneConfig, IseConfig, PxgridConfig,
+    SecretSetting, ServerConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.
@@ -89,7 +89,12 @@ fn client(config: &ClientConfig) -> ClientSettings {
     });
     ClientSettings {
         name: config.name.value.as_str().into(),
-        authentication: basic.into_iter().chain(bearer).chain(certificate).collect(),
+        authentication: basic
+            .into_iter()
+            .chain(bearer)
+            .chain(certificate)
+            .chain(config.intune.iter().flat_map(intune))
+            .collect(),
         faces: config.faces.clone(),
         networks: config.networks.clone(),
         patience: config.patience.0,
@@ -104,6 +109,26 @@ fn client(config: &ClientConfig) -> ClientSettings {
         actions: config.actions.clone(),
         rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
+}
+
+/// A secret at the token endpoint is a password there.
+fn intune(config: &IntuneConfig) -> impl Iterator<Item = ClientAuthentication> {
+    let id = || config.client_id.clone();
+    let secret = config
+        .secret
+        .as_ref()
+        .map(|setting| ClientAuthentication::Basic {
+            username: id(),
+            password: secret(setting),
+        });
+    let assertion = config
+        .certificate
+        .as_ref()
+        .map(|file| ClientAuthentication::Assertion {
+            id: id(),
+            certificates: file.certificates.clone(),
+        });
+    secret.into_iter().chain(assertion)
 }
 
 fn secret(setting: &SecretSetting) -> Secret {

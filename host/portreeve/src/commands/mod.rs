@@ -101,6 +101,7 @@ fn load(argument: &ConfigArgument, environment: &dyn Environment) -> anyhow::Res
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(portreeve_store::come_first)
         .build()
         .context("cannot start the threads of the gateway")?;
     Ok(runtime.block_on(work))

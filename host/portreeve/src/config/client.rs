@@ -5,6 +5,7 @@ use portreeve_domain::{ActionKind, ShownFact, SourceSet};
 use portreeve_faces::Face;
 use serde::{Serialize, Serializer};
 
+use super::intune::IntuneConfig;
 use super::place::Located;
 use super::problem::Problem;
 use super::rate::Rate;
@@ -24,6 +25,7 @@ pub(crate) struct ClientConfig {
     pub(crate) basic: Option<BasicConfig>,
     pub(crate) bearer: Option<SecretSetting>,
     pub(crate) certificate: Option<CertificateMatch>,
+    pub(crate) intune: Option<IntuneConfig>,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) patience: Span,
     #[serde(serialize_with = "located_names")]
@@ -199,7 +201,11 @@ impl ClientConfig {
             _ => false,
         };
         let same_certificate = self.certificate.is_some() && self.certificate == other.certificate;
-        same_basic || same_bearer || same_certificate
+        let same_intune = match (&self.intune, &other.intune) {
+            (Some(one), Some(other)) => one.is_like(other),
+            _ => false,
+        };
+        same_basic || same_bearer || same_certificate || same_intune
     }
 }
 
@@ -227,6 +233,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let basic = section.optional("basic");
     let bearer = section.optional("bearer");
     let certificate = section.optional("certificate");
+    let intune = section.optional("intune");
     let networks = section.or("networks", Vec::new());
     let patience = section.or("patience", Span::seconds(2));
     let sources = section.optional::<Vec<Located<String>>>("sources");
@@ -234,14 +241,14 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let actions = section.or("actions", Vec::new());
     let rate_limit = section.optional("rate-limit");
     let burst = section.optional("burst");
-    let authenticated = ["basic", "bearer", "certificate"]
+    let authenticated = ["basic", "bearer", "certificate", "intune"]
         .iter()
         .any(|key| section.node(key).is_some());
     if !authenticated {
         section.reader.report(
             section
                 .problem("nothing says how this client proves who it is")
-                .hint("add `basic`, `bearer` or `certificate`"),
+                .hint("add `basic`, `bearer`, `certificate` or `intune`"),
         );
     }
     if let Some(node) = section.node("faces")
@@ -283,6 +290,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
         basic,
         bearer,
         certificate,
+        intune,
         networks,
         patience,
         sources,

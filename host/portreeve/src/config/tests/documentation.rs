@@ -25,6 +25,7 @@ fn folder() -> Folder {
         .with("graph-secret", "x")
         .with("metrics-key", "metrics")
         .with("jamf-password", "x")
+        .with("forescout-secret", "forescout")
         .with("rest-key", "two")
 }
 
