@@ -1,5 +1,6 @@
 //! Publish-subscribe with clients that were not written here.
 
+use portreeve_harness::member;
 use portreeve_tenant::Compliance;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -66,11 +67,11 @@ async fn node(stand: &Stand, name: &str, may: &str) -> anyhow::Result<Value> {
 }
 
 fn with(given: &Value, more: &Value) -> Value {
-    let mut given = given.clone();
-    for (name, value) in more.as_object().into_iter().flatten() {
-        given[name] = value.clone();
-    }
-    given
+    let members = [given, more].map(Value::as_object).into_iter().flatten();
+    let members = members.flatten();
+    members
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The command `px-subscribe` of pxgrid-util.
@@ -84,7 +85,7 @@ fn px_subscribe(given: &Value) -> Command {
         ("--service", "service"),
         ("--topic", "topic"),
     ] {
-        let value = &given[name];
+        let value = member(given, name);
         let value = value
             .as_str()
             .map_or_else(|| value.to_string(), str::to_owned);
