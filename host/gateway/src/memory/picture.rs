@@ -145,7 +145,9 @@ impl Picture for SourcePicture {
                     None => 0,
                 };
                 // Memory last: what is in it only was never durable.
-                Ok(this.forget_older(started_at).max(stored))
+                let gone = this.forget_older(started_at).max(stored);
+                memory.settle();
+                Ok(gone)
             };
             aside(sweep).await?
         }
