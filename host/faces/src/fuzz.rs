@@ -91,9 +91,10 @@ pub fn rest(bytes: &[u8]) {
     crate::rest::fuzz_body(bytes);
 }
 
-/// A message of a subscriber, and JSON that a publisher sends.
+/// A message of a pxGrid node to publish-subscribe: a STOMP frame, and its body
+/// as JSON.
 pub fn stomp(bytes: &[u8]) {
-    let _ = crate::pxgrid::pubsub::stomp::read(bytes);
+    crate::pxgrid::pubsub::fuzz_message(bytes);
     let _ = crate::pxgrid::pubsub::stomp::one_line(bytes);
 }
 
