@@ -10,8 +10,8 @@ use portreeve_domain::{Asked, Guid, Identifier, MacAddress};
 use portreeve_gateway::{Form, Hit, Moving};
 
 use crate::body::Reply;
-use crate::clients::Face;
-use crate::dispatch::{Dispatcher, Peer, finish, is_small};
+use crate::clients::{Face, Peer};
+use crate::dispatch::{Dispatcher, finish, is_small};
 use crate::journal::{self, Noted};
 use crate::metrics::{Area, Outcome};
 use crate::text::Rfc3339;
@@ -44,10 +44,10 @@ impl Dispatcher {
         if !is_small(headers) {
             return None;
         }
-        let clients = &self.faces.clients;
-        let certified = peer.certified.as_ref();
-        let client = clients
-            .authenticate(headers, certified, peer.address)
+        let roster = self.faces.clients.now();
+        let certified = peer.client(&roster);
+        let client = roster
+            .authenticate(headers, certified.client(), peer.address)
             .ok()
             .filter(|client| client.may_use(Face::Rest))?;
         let asked = Asked {

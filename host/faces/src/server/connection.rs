@@ -32,7 +32,8 @@ use super::tls::H2;
 use super::watched::{Patience, Requests, Watched};
 use crate::Limits;
 use crate::body::Reply;
-use crate::dispatch::{Dispatcher, Peer};
+use crate::clients::Peer;
+use crate::dispatch::Dispatcher;
 use crate::metrics::Counted;
 use crate::pxgrid::pubsub::{Session, Until, Upgrade};
 
@@ -81,10 +82,8 @@ impl Connections {
         let connections = Arc::clone(self);
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
         self.spawn(address, async move {
-            let peer = Peer {
-                address,
-                certified: Some(Arc::clone(connections.dispatcher.faces.clients.local())),
-            };
+            let local = Arc::clone(connections.dispatcher.faces.clients.local());
+            let peer = Peer::local(address, local);
             connections.serve_http(stream, peer, false).await;
         });
     }
@@ -113,22 +112,21 @@ impl Connections {
 
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) {
         no_delay(&stream);
-        let peer_at = |certified| Peer {
-            address: peer.ip().to_canonical(),
-            certified,
-        };
+        let address = peer.ip().to_canonical();
         let Some(tls) = tls else {
-            return self.serve_http(stream, peer_at(None), false).await;
+            return self
+                .serve_http(stream, Peer::unproven(address), false)
+                .await;
         };
         let Some(stream) = self.shake_hands(stream, peer, &tls).await else {
             return;
         };
         let (_, session) = stream.get_ref();
         let is_h2 = session.alpn_protocol() == Some(H2);
-        let certificate = session.peer_certificates().and_then(<[_]>::first);
-        let clients = &self.dispatcher.faces.clients;
-        let certified = certificate.and_then(|certificate| clients.of_certificate(certificate));
-        self.serve_http(stream, peer_at(certified), is_h2).await;
+        let roster = self.dispatcher.faces.clients.now();
+        let peer = Peer::certified(address, session.peer_certificates(), &roster);
+        drop(roster);
+        self.serve_http(stream, peer, is_h2).await;
     }
 
     async fn shake_hands(

@@ -1,12 +1,14 @@
 //! What each command does.
 
 mod check_config;
+mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
 mod lookup;
 mod plugin;
 mod pxgrid;
+mod reload;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -41,6 +43,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             let level = &config.log.level.0;
             telemetry::start(log, environment, level, config.log.format)?;
             serve::run(config)
+        }
+        Command::Reload(command) => {
+            quiet()?;
+            reload::run(&path(&command.config, environment), command.json)
+        }
+        Command::Client(command) => {
+            quiet()?;
+            client::run(&command, environment)
         }
         Command::CheckConfig(command) => {
             quiet()?;
@@ -89,12 +99,16 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
 }
 
 fn load(argument: &ConfigArgument, environment: &dyn Environment) -> anyhow::Result<Config> {
-    let path = argument
+    Ok(Config::load(&path(argument, environment), environment)?)
+}
+
+/// Where the configuration is.
+fn path(argument: &ConfigArgument, environment: &dyn Environment) -> PathBuf {
+    argument
         .config
         .clone()
         .or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from))
-        .unwrap_or_else(|| DEFAULT_CONFIG.into());
-    Ok(Config::load(&path, environment)?)
+        .unwrap_or_else(|| DEFAULT_CONFIG.into())
 }
 
 /// Runs what waits for something. Plugins have threads of their own.
