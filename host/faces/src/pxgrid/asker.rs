@@ -9,8 +9,7 @@ use portreeve_domain::{Connection, SourceSet};
 
 use super::account::Proof;
 use super::{NodeName, Pxgrid};
-use crate::clients::{Client, Face};
-use crate::dispatch::Peer;
+use crate::clients::{Client, Face, Peer};
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
 
@@ -67,7 +66,8 @@ impl Pxgrid {
         let proof = self.accounts.with(node, |account| account.proof.clone());
         let asker = match proof {
             Some(Proof::Certificate(client)) => {
-                let client = faces.clients.named(&client, peer.address).ok();
+                let roster = faces.clients.now();
+                let client = roster.named(&client, peer.address).ok();
                 let is_admitted = |client: &&Arc<Client>| client.may_use(Face::Pxgrid);
                 let client = client.filter(is_admitted).ok_or_else(|| {
                     let detail = format!(
