@@ -50,10 +50,20 @@ pub(crate) struct Roster {
 }
 
 /// The ways in which a client could prove itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Challenges {
     pub(crate) basic: bool,
     pub(crate) bearer: bool,
+}
+
+/// Both, where nobody looked.
+impl Default for Challenges {
+    fn default() -> Self {
+        Self {
+            basic: true,
+            bearer: true,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -109,7 +119,10 @@ impl Roster {
             tokens: Vec::new(),
             certificates: Vec::new(),
             signers: HashMap::new(),
-            challenges: Challenges::default(),
+            challenges: Challenges {
+                basic: false,
+                bearer: false,
+            },
         };
         let mut plain = Plain::default();
         for client in settings.clients {
