@@ -132,7 +132,7 @@ impl Roster {
                 Some(known) => known,
                 None => Arc::new(Client::new(&client, settings.sources)?),
             };
-            roster.add(new, client, &of_certificates, &mut plain)?;
+            roster.add(&new, client, of_certificates.as_ref(), &mut plain)?;
         }
         if let Some(before) = before {
             roster.remembered.take_over(&before.remembered, |place| {
@@ -151,16 +151,16 @@ impl Roster {
 
     fn add(
         &mut self,
-        client: Arc<Client>,
+        client: &Arc<Client>,
         settings: ClientSettings,
-        issuers: &Option<Issuers>,
+        issuers: Option<&Issuers>,
         plain: &mut Plain,
     ) -> Result<(), ClientsError> {
         if self.clients.iter().any(|other| other.name == client.name) {
             return Err(ClientsError::SameName(Arc::clone(&client.name)));
         }
         let place = self.clients.len();
-        self.clients.push(Arc::clone(&client));
+        self.clients.push(Arc::clone(client));
         for way in &settings.authentication {
             if is_empty(way) {
                 return Err(ClientsError::EmptyCredential(Arc::clone(&client.name)));
@@ -249,7 +249,7 @@ impl Roster {
         &mut self,
         wanted: Wanted,
         settings: &ClientSettings,
-        issuers: &Option<Issuers>,
+        issuers: Option<&Issuers>,
     ) -> Option<usize> {
         let same = |certificate: &&Certificate| {
             let theirs = self.settings.get(certificate.client);
@@ -266,7 +266,7 @@ impl Roster {
         let before = before.map(|certificate| certificate.client);
         self.certificates.push(Certificate {
             wanted,
-            issuers: issuers.clone(),
+            issuers: issuers.cloned(),
             client: self.clients.len().saturating_sub(1),
         });
         before
