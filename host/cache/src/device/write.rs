@@ -73,6 +73,7 @@ impl<P: Weighed> DeviceCache<P> {
                 self.take_out(&mut writer, old);
                 self.publish_size(&writer);
             }
+            self.evictions.fetch_add(1, Ordering::Relaxed);
             return new(u32::MAX);
         }
         let old = match old {
@@ -85,10 +86,13 @@ impl<P: Weighed> DeviceCache<P> {
         };
         let number = match &old {
             Some(old) => old.header().number,
-            None => match writer.reserve() {
-                Some(number) => number,
-                None => return new(u32::MAX),
-            },
+            None => {
+                let Some(number) = writer.reserve() else {
+                    self.evictions.fetch_add(1, Ordering::Relaxed);
+                    return new(u32::MAX);
+                };
+                number
+            }
         };
         let record = new(number);
         if let Some(previous) = writer.ring.seat(record.share()) {

@@ -68,6 +68,12 @@ impl SourcePicture {
 
     fn apply_now(&self, change: &Change, state: InventoryState) -> Batch {
         let mut batch = Batch::default();
+        let is_first_page = state.read <= change.upserts.len() as u64;
+        if state.phase == Phase::Full && is_first_page {
+            let evictions = self.memory.devices.statistics().evictions;
+            let room = &self.memory.room;
+            room.begins(self.source.0, state.epoch, evictions);
+        }
         for device in &change.upserts {
             self.take_in(device, &state, change.fetched_at, &mut batch);
         }
@@ -145,7 +151,9 @@ impl Picture for SourcePicture {
                     None => 0,
                 };
                 // Memory last: what is in it only was never durable.
-                Ok(this.forget_older(started_at).max(stored))
+                let forgotten = this.forget_older(started_at);
+                memory.room.completed(this.source.0, epoch);
+                Ok(forgotten.max(stored))
             };
             aside(sweep).await?
         }
