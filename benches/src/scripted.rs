@@ -143,6 +143,7 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
             },
             vec!["contoso".into()],
         )),
+        sessions: Arc::default(),
         log: None,
         max_verdicts: usize::MAX,
         verdict_ttl: Duration::from_hours(24),

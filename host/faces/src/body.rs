@@ -22,8 +22,6 @@ pub(crate) type Body = Either<Full<Bytes>, axum::body::Body>;
 pub(crate) type Reply = Response<Body>;
 
 /// Reads a JSON body of at most `largest` bytes within `timeout`.
-///
-/// A body that announces more is refused before any of it is read.
 pub(crate) async fn read_json<B>(
     request: Request<B>,
     largest: usize,
@@ -34,6 +32,21 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     expect_json(request.headers())?;
+    read(request, largest, timeout).await
+}
+
+/// Reads a body of at most `largest` bytes within `timeout`, whatever it is.
+///
+/// A body that announces more is refused before any of it is read.
+pub(crate) async fn read<B>(
+    request: Request<B>,
+    largest: usize,
+    timeout: Duration,
+) -> Result<Bytes, Problem>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let body = request.into_body();
     let announced = body.size_hint().lower();
     if announced > largest as u64 {

@@ -26,7 +26,9 @@ use crate::metrics::{Area, Outcome};
 use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
-use crate::{admin, openapi, operations, pxgrid, radius, rest};
+use crate::{
+    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, radius, rest, token,
+};
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -48,6 +50,13 @@ pub(crate) struct Peer {
     /// The client whose certificate was verified, or who opened the socket in
     /// the file system.
     pub(crate) certified: Option<Arc<Client>>,
+}
+
+/// Who asks for a way to prove who they are, for handlers behind axum.
+#[derive(Clone, Debug)]
+pub(crate) struct Stranger {
+    pub(crate) peer: Peer,
+    pub(crate) request_id: RequestId,
 }
 
 /// Sends every request where it belongs.
@@ -78,6 +87,11 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(clearpass::routes())
+            .merge(intune::routes())
+            .merge(jamf::routes())
+            .merge(kandji::routes())
+            .merge(radius::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -138,7 +152,15 @@ impl Dispatcher {
             request.extensions_mut().insert(id.clone());
             return self.route(None, id, request).await;
         }
-        let client = self.authenticate(peer, area, id, request.headers())?;
+        if area == Area::Face(Face::Intune) && intune::is_open(request.uri().path()) {
+            let mut request = request;
+            request.extensions_mut().insert(Stranger {
+                peer: peer.clone(),
+                request_id: id.clone(),
+            });
+            return self.route(None, id, request).await;
+        }
+        let client = self.authenticate(peer, area, id, &request)?;
         *asker = Some(Arc::clone(client));
         self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
@@ -156,12 +178,15 @@ impl Dispatcher {
         peer: &'a Peer,
         area: Area,
         id: &RequestId,
-        headers: &HeaderMap,
+        request: &Request<Incoming>,
     ) -> Result<&'a Arc<Client>, Problem> {
         let metrics = &self.faces.metrics;
         let clients = &self.faces.clients;
         let certified = peer.certified.as_ref();
-        let client = clients.authenticate(headers, certified, peer.address).map_err(|failure| {
+        let (headers, path) = (request.headers(), request.uri().path());
+        let client = token::holder(&self.faces, area, path, headers, peer.address)
+            .unwrap_or_else(|| clients.authenticate(headers, certified, peer.address))
+            .map_err(|failure| {
             metrics.count_failure(failure);
             tracing::warn!(
                 reason = failure.as_str(),

@@ -11,10 +11,12 @@ use prometheus::Registry;
 use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
+use crate::intune::Replay;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
-use crate::{BindError, ClientSettings, Limits};
+use crate::token::Tokens;
+use crate::{BindError, ClientSettings, ClientsError, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -27,6 +29,8 @@ const SHED: Duration = Duration::from_secs(1);
 pub(crate) struct Faces {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) clients: Clients,
+    pub(crate) tokens: Tokens,
+    pub(crate) assertions: Replay,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,
     pub(crate) limits: Limits,
@@ -50,13 +54,15 @@ impl Faces {
     ) -> Result<Self, BindError> {
         let store = gateway.memory().store();
         let pxgrid = pxgrid
-            .map(|settings| Pxgrid::new(settings, store).map(Arc::new))
+            .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
             .transpose()?;
         let sources: Vec<_> = gateway.source_names().cloned().collect();
         Ok(Self {
             pxgrid,
             gateway,
             clients: Clients::new(clients, &sources)?,
+            tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
+            assertions: Replay::default(),
             metrics: Metrics::register(registry)?,
             registry: registry.clone(),
             limits,

@@ -13,12 +13,17 @@
 
 mod admin;
 mod body;
+mod clearpass;
 mod clients;
 mod dispatch;
 mod faces;
 mod hit;
+mod intune;
+
+mod jamf;
 mod journal;
 mod json;
+mod kandji;
 mod metrics;
 mod openapi;
 mod operations;
@@ -31,8 +36,11 @@ mod rest;
 mod server;
 mod settings;
 mod text;
+mod token;
+mod told;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
+pub use intune::{CertificateError, RegisteredCertificate};
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;

@@ -156,7 +156,6 @@ impl Problem {
         self.kind
     }
 
-    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

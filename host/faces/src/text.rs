@@ -1,5 +1,7 @@
 //! Text in forms that protocols want.
 
+use std::fmt;
+
 use portreeve_domain::Timestamp;
 use time::OffsetDateTime;
 
@@ -37,6 +39,12 @@ impl Rfc3339 {
             }
         }
         text
+    }
+}
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&String::from_utf8_lossy(&self.to_bytes()))
     }
 }
 

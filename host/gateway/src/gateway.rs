@@ -21,7 +21,7 @@ use crate::metrics::{CacheFigures, Metrics};
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
 use crate::survey::Pictures;
-use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings};
+use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
 
 /// The pipeline of one question.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub struct Gateway {
     pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
     quarantine: Quarantine,
     pub(crate) memory: Arc<Memory>,
+    sessions: Arc<Sessions>,
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
     pub(crate) journal: Option<Journal>,
@@ -89,6 +90,7 @@ impl Gateway {
         if let Some(log) = &settings.log {
             registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
+        settings.sessions.register(registry)?;
         let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
         let fetchers = settings
             .sources
@@ -136,6 +138,7 @@ impl Gateway {
             pictures: OnceLock::new(),
             quarantine,
             memory,
+            sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
             journal: settings.log.map(Journal::new),
@@ -215,6 +218,11 @@ impl Gateway {
     /// What is known about devices.
     pub const fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// The sessions that network access servers have reported.
+    pub const fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Whether the parts are in order.

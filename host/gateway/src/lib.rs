@@ -26,6 +26,7 @@ mod prepared;
 pub mod quarantine;
 mod recall;
 mod rules;
+mod session;
 mod settings;
 mod source;
 pub mod striped;
@@ -44,6 +45,7 @@ pub use gateway::{Gateway, PartStatus, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,

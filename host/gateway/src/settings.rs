@@ -9,7 +9,7 @@ use portreeve_store::decisions::DecisionLog;
 
 use crate::feed::FeedSettings;
 use crate::quarantine::QuarantineSettings;
-use crate::{Evaluator, Memory, OnError, Source};
+use crate::{Evaluator, Memory, OnError, Sessions, Source};
 
 /// One source, in the operator's order.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct GatewaySettings {
     pub lists: Lists,
     /// What is known about devices. It names the same sources.
     pub memory: Arc<Memory>,
+    /// The sessions that network access servers have reported.
+    pub sessions: Arc<Sessions>,
     /// Where decisions are kept, if they are.
     pub log: Option<DecisionLog>,
     /// Decisions that are remembered.

@@ -186,6 +186,7 @@ pub(crate) fn settings_of(
         }],
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),

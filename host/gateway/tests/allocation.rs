@@ -139,6 +139,7 @@ fn gateway() -> Arc<Gateway> {
         chain: vec![policy],
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 100,
         verdict_ttl: Duration::from_hours(1),

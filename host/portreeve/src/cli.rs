@@ -1,10 +1,14 @@
 //! What can be typed.
 
+mod pxgrid;
+
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -54,6 +58,12 @@ pub(crate) enum Command {
     /// Show what was decided, newest last
     #[command(after_help = DECISIONS_HELP)]
     Decisions(Box<Decisions>),
+    /// Decide who may be a node of pxGrid
+    #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
+    Pxgrid(PxgridCommand),
+    /// Look at the sessions of endpoints
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -118,6 +128,36 @@ impl StoreCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionCommand {
+    /// Show who is connected where, as network access servers have reported it
+    #[command(after_help = SESSION_LIST_HELP)]
+    List(SessionList),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionList {
+    /// Only of the endpoint with this MAC address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mac: Option<portreeve_domain::MacAddress>,
+
+    /// Only at this network access server, by its address or identifier
+    #[arg(long, value_name = "NAME")]
+    pub(crate) nas: Option<String>,
+
+    /// How many, those heard of last
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+
     #[command(flatten)]
     pub(crate) config: ConfigArgument,
 
@@ -364,6 +404,15 @@ Examples:
   portreeve decisions --since 1h --verdict deny
   portreeve decisions --identifier 00:50:56:a4:89:5a --limit 0
   portreeve decisions --follow --json | jq -c '[.at, .client, .verdict]'
+
+Exit codes: 0 shown, 1 failed, 2 wrong usage";
+
+const SESSION_LIST_HELP: &str = "\
+Asks the gateway that runs with this configuration on this machine.
+
+Examples:
+  portreeve session list --mac 00:50:56:a4:89:5a
+  portreeve session list --nas switch-7 --json | jq -r '.sessions[].user'
 
 Exit codes: 0 shown, 1 failed, 2 wrong usage";
 

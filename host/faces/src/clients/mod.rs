@@ -20,6 +20,7 @@ use http::header::AUTHORIZATION;
 use ipnet::IpNet;
 use portreeve_domain::{ActionKind, Connection, SourceSet, View};
 
+use crate::intune::RegisteredCertificate;
 use certificate::Presented;
 use digest::{Digest, DigestKey};
 use rate::Bucket;
@@ -141,6 +142,9 @@ pub(crate) struct Clients {
     key: DigestKey,
     by_header: HashMap<Digest, Arc<Client>>,
     by_name: Vec<(String, Arc<Client>)>,
+    by_own_name: HashMap<Arc<str>, Arc<Client>>,
+    /// By the identifier, in lower case.
+    by_assertion: HashMap<String, (Arc<Client>, Vec<RegisteredCertificate>)>,
     by_fingerprint: HashMap<[u8; 32], Arc<Client>>,
     local: Arc<Client>,
 }
@@ -158,6 +162,8 @@ impl Clients {
             key: DigestKey::random().map_err(|_| ClientsError::NoRandomness)?,
             by_header: HashMap::new(),
             by_name: Vec::new(),
+            by_own_name: HashMap::new(),
+            by_assertion: HashMap::new(),
             by_fingerprint: HashMap::new(),
             local: Arc::new(local()),
         };
@@ -189,6 +195,8 @@ impl Clients {
                 .rate_limit
                 .map(|limit| Bucket::new(limit, Instant::now())),
         });
+        let own_name = Arc::clone(&client.name);
+        self.by_own_name.insert(own_name, Arc::clone(&client));
         for way in settings.authentication {
             let empty = match &way {
                 ClientAuthentication::Basic { username, password } => {
@@ -200,6 +208,9 @@ impl Clients {
                 ClientAuthentication::Bearer { key } => key.reveal().trim().is_empty(),
                 ClientAuthentication::CertificateName(name) => name.is_empty(),
                 ClientAuthentication::CertificateFingerprint(_) => false,
+                ClientAuthentication::Assertion { id, certificates } => {
+                    id.is_empty() || certificates.is_empty()
+                }
             };
             if empty {
                 return Err(ClientsError::EmptyCredential(Arc::clone(&client.name)));
@@ -227,6 +238,11 @@ impl Clients {
                 }
                 ClientAuthentication::CertificateFingerprint(fingerprint) => {
                     self.by_fingerprint.insert(fingerprint, Arc::clone(&client))
+                }
+                ClientAuthentication::Assertion { id, certificates } => {
+                    let signer = (Arc::clone(&client), certificates);
+                    let before = self.by_assertion.insert(id.to_ascii_lowercase(), signer);
+                    before.map(|(client, _)| client)
                 }
             };
             if let Some(before) = before {
@@ -278,6 +294,28 @@ impl Clients {
         } else {
             Err(AuthenticationFailure::Network)
         }
+    }
+
+    /// The client of this name, if it may come from this address: for who has
+    /// proved in another way which one it is.
+    pub(crate) fn named(
+        &self,
+        name: &str,
+        address: IpAddr,
+    ) -> Result<&Arc<Client>, AuthenticationFailure> {
+        let client = self.by_own_name.get(name);
+        let client = client.ok_or(AuthenticationFailure::Wrong)?;
+        if client.may_come_from(address) {
+            Ok(client)
+        } else {
+            Err(AuthenticationFailure::Network)
+        }
+    }
+
+    /// Who calls itself so in assertions, and what it signs them with.
+    pub(crate) fn signer(&self, id: &str) -> Option<(&Client, &[RegisteredCertificate])> {
+        let (client, certificates) = self.by_assertion.get(&id.to_ascii_lowercase())?;
+        Some((client, certificates))
     }
 
     fn of_header(&self, header: &[u8]) -> Result<&Arc<Client>, AuthenticationFailure> {

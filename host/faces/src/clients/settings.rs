@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use portreeve_domain::{ActionKind, ShownFacts};
 
 use super::{RateLimit, Secret};
+use crate::intune::RegisteredCertificate;
 
 /// One client.
 #[derive(Clone, Debug)]
@@ -69,6 +70,14 @@ pub enum ClientAuthentication {
     CertificateName(String),
     /// The certificate with this SHA-256 fingerprint, from a trusted issuer.
     CertificateFingerprint([u8; 32]),
+    /// Assertions that one of these certificates signed (RFC 7523), for the
+    /// token endpoint of the face Intune.
+    Assertion {
+        /// What the client calls itself there.
+        id: String,
+        /// The public halves of what it signs with.
+        certificates: Vec<RegisteredCertificate>,
+    },
 }
 
 /// One part of the server that a client may use.

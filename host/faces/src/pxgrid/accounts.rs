@@ -110,7 +110,6 @@ impl Accounts {
         list
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "publish-subscribe will ask"))]
     /// Wakes up whenever an account is approved, disabled or deleted: who holds
     /// a node's connection looks again whether it still may.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {

@@ -352,8 +352,8 @@ fn host(parts: &Parts) -> Result<&str, Problem> {
 }
 
 /// The face, or nothing is here.
-pub(super) fn pxgrid(faces: &Faces) -> Result<&Pxgrid, Problem> {
-    faces.pxgrid.as_deref().ok_or_else(|| {
+pub(super) fn pxgrid(faces: &Faces) -> Result<&Arc<Pxgrid>, Problem> {
+    faces.pxgrid.as_ref().ok_or_else(|| {
         let detail = "pxGrid is off; see `[pxgrid]` in the gateway's configuration";
         Problem::new(ProblemKind::NoSuchPath, detail)
     })

@@ -11,9 +11,13 @@ mod access;
 mod account;
 mod accounts;
 pub(crate) mod admin;
+mod anc;
 mod control;
 mod credential;
+mod endpoint;
+mod mdm;
 mod name;
+pub(crate) mod pubsub;
 mod right;
 mod services;
 mod settings;
@@ -24,6 +28,8 @@ use axum::Router;
 use http::HeaderMap;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
+use prometheus::Registry;
+use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
 use crate::clients::{AuthenticationFailure, Face};
@@ -34,8 +40,10 @@ use crate::problem::{Problem, ProblemKind};
 use access::{AccessSecrets, Side};
 use account::{AccountState, Proof};
 use accounts::Accounts;
+use anc::Operations;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
+use pubsub::{Permissions, Pubsub};
 use right::Right;
 use services::Services;
 pub use settings::PxgridSettings;
@@ -51,6 +59,9 @@ pub(crate) const ENDPOINT_TOPIC: &str = "/topic/com.cisco.ise.mdm.endpoint";
 /// Every change of the quarantine.
 pub(crate) const STATUS_TOPIC: &str = "/topic/com.cisco.ise.config.anc.status";
 
+/// Lists that may be on the way at the same time.
+const LISTS: usize = 2;
+
 /// The gateway's own node has one account for ever.
 const OWN_SALT: [u8; 16] = [0; 16];
 
@@ -62,11 +73,18 @@ pub(crate) struct Pxgrid {
     pub(crate) accounts: Accounts,
     secrets: AccessSecrets,
     services: Services,
+    operations: Operations,
+    /// Lists that may be on the way at once; each holds the whole fleet.
+    lists: Arc<Semaphore>,
+    pub(crate) pubsub: Arc<Pubsub>,
 }
 
 /// The routes under `/pxgrid/`. Nodes are authenticated here, not as clients.
 pub(crate) fn routes() -> Router<Arc<Faces>> {
     control::routes()
+        .merge(mdm::routes())
+        .merge(anc::routes())
+        .merge(pubsub::routes())
 }
 
 impl Pxgrid {
@@ -74,6 +92,7 @@ impl Pxgrid {
     pub(crate) fn new(
         settings: PxgridSettings,
         store: Option<&Arc<Store>>,
+        registry: &Registry,
     ) -> Result<Self, BindError> {
         let failed = |message: String| BindError::Pxgrid(message);
         let own = settings.node_name.parse();
@@ -82,6 +101,9 @@ impl Pxgrid {
             accounts: Accounts::load(store.cloned()).map_err(|error| failed(error.to_string()))?,
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
+            operations: Operations::default(),
+            lists: Arc::new(Semaphore::new(LISTS)),
+            pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
     }
@@ -144,7 +166,6 @@ impl Pxgrid {
         Ok(name)
     }
 
-    #[expect(dead_code, reason = "publish-subscribe will ask")]
     /// Who asks one of the gateway's services, publish-subscribe among them:
     /// Basic with the node's own name and the secret it shares with the
     /// gateway's node.
@@ -174,6 +195,11 @@ impl Pxgrid {
         }
         self.expect_approved(&name, None)?;
         Ok(name)
+    }
+
+    /// Sends one JSON text, on one line, to the subscribers of a topic of ours.
+    fn publish_to(&self, topic: &str, body: &[u8]) {
+        self.pubsub.broker.publish(topic, body);
     }
 
     fn own_side(&self) -> Side<'_> {
@@ -213,17 +239,6 @@ impl Pxgrid {
         may.unwrap_or(false)
     }
 
-    /// Whether a node may subscribe to a topic.
-    pub(crate) fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
-        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
-    }
-
-    /// Whether a node may publish to a topic: one of a service that it has
-    /// registered. Our own topics are the gateway's alone.
-    pub(crate) fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
-        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
-    }
-
     /// Whether a node may use an operation of a service, as the provider of the
     /// service asks.
     fn authorize(&self, node: &NodeName, service: &str, operation: &str) -> bool {
@@ -238,6 +253,27 @@ impl Pxgrid {
             },
             _ => self.may(node, Right::Subscribe),
         }
+    }
+}
+
+impl Permissions for Pxgrid {
+    fn is_enabled(&self, node: &NodeName) -> bool {
+        let is_enabled = |account: &account::Account| account.state == AccountState::Enabled;
+        self.accounts.with(node, is_enabled).unwrap_or(false)
+    }
+
+    fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
+        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
+    }
+
+    /// One of a service that the node has registered. Our own topics are the
+    /// gateway's alone.
+    fn may_publish(&self, node: &NodeName, topic: &str) -> bool {
+        self.may(node, Right::Publish) && self.services.has_topic(node, topic, Timestamp::now())
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.accounts.changes()
     }
 }
 

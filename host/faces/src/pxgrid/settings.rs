@@ -14,6 +14,8 @@ pub struct PxgridSettings {
     pub accounts: bool,
     /// Whether the certificate of a configured client is approval enough.
     pub approve_certificates: bool,
+    /// Connections for publish-subscribe at a time.
+    pub max_subscribers: usize,
     /// How long a node waits for an answer about one endpoint.
     pub patience: Duration,
 }

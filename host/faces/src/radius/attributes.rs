@@ -8,6 +8,9 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// How Cisco's switches and controllers name a session.
+const AUDIT_SESSION: &str = "audit-session-id=";
+
 /// Values of one attribute that are kept.
 const MOST_VALUES: usize = 64;
 
@@ -26,14 +29,24 @@ pub(super) struct Attributes {
     pub(super) nas_port_id: Option<String>,
     pub(super) nas_port_type: Option<String>,
     pub(super) service_type: Option<String>,
-    /// An identifier that the site's own policy chose.
-    pub(super) device_id: Option<String>,
+    /// Identifiers that the site's own policy chose.
+    pub(super) device_ids: Vec<String>,
     /// Subject alternative names and the common name, the former first.
     pub(super) certificate_names: Vec<String>,
+    /// DNS names and user principal names of a certificate.
+    pub(super) dns_names: Vec<String>,
+    pub(super) principal_names: Vec<String>,
     /// Whether there is a client certificate at all.
     pub(super) has_certificate: bool,
     /// Whether this is IEEE 802.1X or another use of EAP.
     pub(super) is_eap: bool,
+    /// `Acct-Status-Type`; it and what follows are in reports only.
+    pub(super) status_type: Option<String>,
+    pub(super) session_id: Option<String>,
+    pub(super) session_time: Option<String>,
+    pub(super) framed_address: Option<String>,
+    /// Of one of Cisco's pairs.
+    pub(super) audit_session_id: Option<String>,
 }
 
 impl Attributes {
@@ -73,7 +86,25 @@ impl<'de> Visitor<'de> for AttributesVisitor {
                 "NAS-Port-Id" => &mut found.nas_port_id,
                 "NAS-Port-Type" => &mut found.nas_port_type,
                 "Service-Type" => &mut found.service_type,
-                "NAC-Device-Id" => &mut found.device_id,
+                "Acct-Status-Type" => &mut found.status_type,
+                "Acct-Session-Id" => &mut found.session_id,
+                "Acct-Session-Time" => &mut found.session_time,
+                "Framed-IP-Address" | "Framed-IPv6-Address" => &mut found.framed_address,
+                "NAC-Device-Id" => {
+                    let values = map.next_value::<Values>()?.0.into_iter();
+                    found
+                        .device_ids
+                        .extend(values.filter(|value| !value.is_empty()));
+                    continue;
+                }
+                "Cisco-AVPair" => {
+                    let pairs = map.next_value::<Values>()?.0;
+                    let audit = pairs
+                        .iter()
+                        .find_map(|pair| pair.strip_prefix(AUDIT_SESSION));
+                    found.audit_session_id = audit.map(str::to_owned).or(found.audit_session_id);
+                    continue;
+                }
                 _ => {
                     let certificate = name.strip_prefix("TLS-Client-Cert-");
                     found.has_certificate |= certificate.is_some();
@@ -84,9 +115,15 @@ impl<'de> Visitor<'de> for AttributesVisitor {
                             if name == "X509v3-Subject-Alternative-Name"
                                 || name.starts_with("Subject-Alt-Name-") =>
                         {
-                            found
-                                .certificate_names
-                                .extend(map.next_value::<Values>()?.0);
+                            let names = map.next_value::<Values>()?.0;
+                            match name {
+                                "Subject-Alt-Name-Dns" => found.dns_names.extend_from_slice(&names),
+                                "Subject-Alt-Name-Upn" => {
+                                    found.principal_names.extend_from_slice(&names);
+                                }
+                                _ => {}
+                            }
+                            found.certificate_names.extend(names);
                         }
                         _ => {
                             map.next_value::<IgnoredAny>()?;

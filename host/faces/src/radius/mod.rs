@@ -1,5 +1,5 @@
 //! The face for FreeRADIUS: `rlm_rest` asks `/radius/authorize` and
-//! `/radius/post-auth`.
+//! `/radius/post-auth`, and reports to `/radius/accounting`.
 //!
 //! What `rlm_rest` makes of a status is fixed, so here a status speaks about
 //! the device and about nothing else:
@@ -16,16 +16,21 @@
 //! right that lacks is 400, not 401, 403 or 404: those would reject the device,
 //! or take it for unknown. `invalid` ends in the site's fail-safe branch.
 
+mod accounting;
 mod attributes;
+mod certificate;
 mod obligation;
 mod question;
 mod reply;
+mod sessions;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -42,6 +47,7 @@ use crate::journal::{self, Noted};
 use crate::metrics;
 use crate::problem::{Problem, whole_seconds};
 use crate::text::one_line;
+use obligation::Tag;
 use reply::{Attributes, List, Value};
 
 /// What `rlm_rest` sends with every request.
@@ -49,6 +55,13 @@ static SECTION: HeaderName = HeaderName::from_static("x-freeradius-section");
 
 /// Bytes of a `Reply-Message` (RFC 2865, section 5.18).
 const LONGEST_MESSAGE: usize = 253;
+
+/// What is not asked in the moment somebody connects.
+pub(crate) fn routes() -> Router<Arc<Faces>> {
+    Router::new()
+        .route("/radius/accounting", post(accounting::accounting))
+        .route("/v1/admin/sessions", get(sessions::sessions))
+}
 
 /// `POST /radius/authorize` and `POST /radius/post-auth`
 pub(crate) async fn authorize<B>(
@@ -60,15 +73,19 @@ where
     B: HttpBody,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let tag = question::tunnel_tag(request.uri().query())?;
     let largest = LARGEST_QUESTION.min(faces.limits.max_body);
     let body = read_json(request, largest, faces.limits.body_timeout).await?;
     let question = question::read(&body, client)?;
-    if let Some(hit) = faces.gateway.hit(question.asked(), hit::RADIUS) {
+    // What is kept has no tags.
+    if tag.is_none()
+        && let Some(hit) = faces.gateway.hit(question.asked(), hit::RADIUS)
+    {
         return Ok(hit::served(&hit, question.identifiers()));
     }
     let answered = faces.answer(&question).await?;
-    let (status, body) = render(&answered.answer);
-    if answered.can_be_kept() {
+    let (status, body) = render(&answered.answer, tag);
+    if tag.is_none() && answered.can_be_kept() {
         let text = Text {
             status: status.as_u16(),
             bytes: body.clone().into(),
@@ -99,9 +116,9 @@ pub(crate) fn status_of(problem: &Problem) -> StatusCode {
     }
 }
 
-fn render(answer: &Answer) -> (StatusCode, Vec<u8>) {
+fn render(answer: &Answer, tag: Option<Tag>) -> (StatusCode, Vec<u8>) {
     let (status, attributes) = match &answer.outcome {
-        Outcome::Decided(decision) => decided(decision, &answer.finding),
+        Outcome::Decided(decision) => decided(decision, &answer.finding, tag),
         Outcome::CannotTell(missing) => {
             let code = match missing.absence {
                 Absence::Ambiguous => "ambiguous",
@@ -128,7 +145,7 @@ fn reply(status: StatusCode, body: Vec<u8>, answer: &Answer) -> Reply {
     response
 }
 
-fn decided(decision: &Decision, finding: &Finding) -> (StatusCode, Attributes) {
+fn decided(decision: &Decision, finding: &Finding, tag: Option<Tag>) -> (StatusCode, Attributes) {
     let code = decision.reasons.first().map(|reason| reason.code.as_str());
     let word = match decision.verdict {
         Verdict::Permit => "permit",
@@ -137,7 +154,7 @@ fn decided(decision: &Decision, finding: &Finding) -> (StatusCode, Attributes) {
         Verdict::Deny | Verdict::Abstain => return denied(decision, finding),
     };
     let mut attributes = start(word, code);
-    match obligation::apply(&decision.obligations, &mut attributes) {
+    match obligation::apply(&decision.obligations, tag, &mut attributes) {
         Ok(()) => {
             if let Some(message) = message(decision) {
                 attributes.set(List::Reply, "Reply-Message", Value::Text(message));

@@ -2,41 +2,35 @@
 
 use std::sync::Arc;
 
-use portreeve_domain::{
-    Authentication, Connection, Guid, Identifier, MacAddress, Medium, Question,
-};
+use portreeve_domain::{Authentication, Connection, Identifier, MacAddress, Medium, Question};
 
 use super::attributes::Attributes;
+use super::certificate;
+use super::obligation::Tag;
 use crate::clients::Client;
 use crate::problem::Problem;
 use crate::text::one_line;
 
 /// Bytes of a RADIUS attribute's value (RFC 2865, section 5).
-const LONGEST: usize = 253;
+pub(super) const LONGEST: usize = 253;
 
 /// Reads the question from an access request's attributes.
 pub(super) fn read(json: &[u8], client: &Client) -> Result<Question, Problem> {
-    let attributes = Attributes::read(json).map_err(|error| {
-        Problem::malformed(format!("the body: {}", one_line(&error.to_string(), 300)))
-    })?;
+    let attributes = Attributes::read(json).map_err(|error| malformed_body(&error))?;
     let mut identifiers = Vec::with_capacity(3);
-    if let Some(text) = &attributes.device_id {
+    for text in &attributes.device_ids {
         let identifier = text.parse::<Identifier>();
         identifiers.push(
             identifier.map_err(|error| Problem::malformed(format!("`NAC-Device-Id`: {error}")))?,
         );
     }
-    let names = attributes.certificate_names.iter();
-    let guid = names
-        .map(String::as_str)
-        .find_map(Guid::find_in_certificate_name);
-    identifiers.extend(guid.map(Identifier::Guid));
+    certificate::identifiers(&attributes, &mut identifiers);
     let mac = calling_station(&attributes, identifiers.is_empty())?;
     identifiers.extend(mac.map(Identifier::Mac));
     if identifiers.is_empty() {
         return Err(Problem::malformed(
             "nothing names the endpoint: expected `Calling-Station-Id` with a MAC address, \
-             a device GUID in `TLS-Client-Cert-*`, or `NAC-Device-Id`",
+             a device GUID or DNS name in `TLS-Client-Cert-*`, or `NAC-Device-Id`",
         ));
     }
     let connection = connection(attributes, mac, client);
@@ -45,6 +39,23 @@ pub(super) fn read(json: &[u8], client: &Client) -> Result<Question, Problem> {
         Arc::new(connection),
         client.patience,
     ))
+}
+
+/// The tag that the client wants its tunnels to have: `?tunnel-tag=1`. Nothing
+/// else in a query is looked at; sites have their own.
+pub(super) fn tunnel_tag(query: Option<&str>) -> Result<Option<Tag>, Problem> {
+    let parameters = query.unwrap_or_default().split('&');
+    let mut tags = parameters.filter_map(|parameter| parameter.strip_prefix("tunnel-tag="));
+    let Some(text) = tags.next() else {
+        return Ok(None);
+    };
+    let tag = text.parse().ok().and_then(Tag::new);
+    tag.map(Some)
+        .ok_or_else(|| Problem::malformed("`tunnel-tag`: expected a number from 1 to 31"))
+}
+
+pub(super) fn malformed_body(error: &serde_json::Error) -> Problem {
+    Problem::malformed(format!("the body: {}", one_line(&error.to_string(), 300)))
 }
 
 /// The endpoint's address. In a tunnel `Calling-Station-Id` is an IP address;

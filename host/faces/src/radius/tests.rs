@@ -73,12 +73,17 @@ fn identifiers() {
         r#"{"NAC-Device-Id":{"value":["serial:C02"]},"Calling-Station-Id":"10.0.0.1"}"#,
         Ok("serial:C02"),
     );
+    check(
+        r#"{"NAC-Device-Id":["", "serial:C02", "udid:x"],"TLS-Client-Cert-Subject-Alt-Name-Dns":"Laptop1.example",
+            "Calling-Station-Id":"aabbccddeeff"}"#,
+        Ok("udid:x serial:C02 aa:bb:cc:dd:ee:ff hostname:laptop1.example"),
+    );
 }
 
 #[test]
 fn errors_name_the_attribute() {
     let nothing = "nothing names the endpoint: expected `Calling-Station-Id` with a MAC address, \
-                   a device GUID in `TLS-Client-Cert-*`, or `NAC-Device-Id`";
+                   a device GUID or DNS name in `TLS-Client-Cert-*`, or `NAC-Device-Id`";
     check("{}", Err(nothing));
     check(
         r#"{"Calling-Station-Id":{"type":"string","value":[]}}"#,
@@ -117,6 +122,96 @@ fn errors_name_the_attribute() {
         r#"{"Calling-Station-Id":"#,
         Err("the body: EOF while parsing a value at line 1 column 22"),
     );
+}
+
+fn report(json: &str) -> Result<accounting::Report, Problem> {
+    let now = Timestamp::from_millis(100_000);
+    accounting::read(json.as_bytes(), &"radius".into(), now)
+}
+
+#[test]
+fn reports() {
+    use accounting::Report;
+    let full = r#"{"Acct-Status-Type":{"type":"integer","value":["Interim-Update"]},
+        "Acct-Session-Id":{"type":"string","value":["0000A1"]},"Acct-Session-Time":{"value":[60]},
+        "NAS-IP-Address":{"type":"ipaddr","value":["192.0.2.1"]},"NAS-Identifier":"switch-7",
+        "NAS-Port":{"value":50101},"NAS-Port-Id":"Gi1\\/0\\/1","User-Name":"host\\/laptop",
+        "Calling-Station-Id":"00-50-56-A4-89-5A","Framed-IP-Address":"198.51.100.7",
+        "Cisco-AVPair":{"value":["service-type=Framed","audit-session-id=0A0101"]},
+        "User-Password":"secret"}"#;
+    let Ok(Report::Interim(session)) = report(full) else {
+        panic!("{:?}", report(full));
+    };
+    assert_eq!(accounting::name(&session.nas), "switch-7 (192.0.2.1)");
+    assert_eq!(&*session.id, "0000A1");
+    assert_eq!(session.audit_id.as_deref(), Some("0A0101"));
+    assert_eq!(session.mac().unwrap().to_string(), "00:50:56:a4:89:5a");
+    assert_eq!(session.user.as_deref(), Some("host/laptop"));
+    assert_eq!(session.port, Some(50_101));
+    assert_eq!(session.port_id.as_deref(), Some("Gi1/0/1"));
+    assert_eq!(session.framed_address, "198.51.100.7".parse().ok());
+    assert_eq!(&*session.client, "radius");
+    assert_eq!(session.started_at, Timestamp::from_millis(40_000));
+    assert_eq!(session.seen_at, Timestamp::from_millis(100_000));
+
+    let kind = |json: &str| match report(json) {
+        Ok(Report::Start(_)) => "start".to_owned(),
+        Ok(Report::Interim(_)) => "interim".to_owned(),
+        Ok(Report::Stop(nas, id)) => format!("stop {} {id}", accounting::name(&nas)),
+        Ok(Report::AllEnded(nas)) => format!("all {}", accounting::name(&nas)),
+        Ok(Report::Other) => "other".to_owned(),
+        Err(problem) => problem.detail().to_owned(),
+    };
+    let nobody = "nothing names the network access server: expected `NAS-IP-Address`, \
+                  `NAS-IPv6-Address` or `NAS-Identifier`";
+    for (json, expected) in [
+        (
+            r#"{"Acct-Status-Type":1,"Acct-Session-Id":"a","NAS-Identifier":"x"}"#,
+            "start",
+        ),
+        (
+            r#"{"Acct-Status-Type":"Start","Acct-Session-Id":"a","NAS-IPv6-Address":"2001:db8::1"}"#,
+            "start",
+        ),
+        (
+            r#"{"Acct-Status-Type":"Alive","Acct-Session-Id":"a","NAS-Identifier":"x"}"#,
+            "interim",
+        ),
+        (
+            r#"{"Acct-Status-Type":["Stop"],"Acct-Session-Id":7,"NAS-IP-Address":"192.0.2.1"}"#,
+            "stop 192.0.2.1 7",
+        ),
+        (
+            r#"{"Acct-Status-Type":"Accounting-On","NAS-Identifier":"x"}"#,
+            "all x",
+        ),
+        (
+            r#"{"Acct-Status-Type":8,"NAS-IP-Address":"0.0.0.0","NAS-Identifier":"x"}"#,
+            "all x",
+        ),
+        (r#"{"Acct-Status-Type":"Failed"}"#, "other"),
+        (r#"{"Acct-Status-Type":9}"#, "other"),
+        (
+            "{}",
+            "expected `Acct-Status-Type`, e.g. `Start`: this is no report",
+        ),
+        (
+            r#"{"Acct-Status-Type":1,"NAS-Identifier":"x"}"#,
+            "`Acct-Session-Id`: expected 1 to 253 bytes",
+        ),
+        (r#"{"Acct-Status-Type":1,"Acct-Session-Id":"a"}"#, nobody),
+        (
+            r#"{"Acct-Status-Type":7,"NAS-IP-Address":"0.0.0.0"}"#,
+            nobody,
+        ),
+    ] {
+        assert_eq!(kind(json), expected, "{json}");
+    }
+    let long = format!(
+        r#"{{"Acct-Status-Type":2,"Acct-Session-Id":"{}"}}"#,
+        "x".repeat(254)
+    );
+    assert_eq!(kind(&long), "`Acct-Session-Id`: expected 1 to 253 bytes");
 }
 
 #[test]
@@ -217,7 +312,11 @@ fn known(decision: Decision) -> Answer {
 
 /// Status, then body, on lines of its own for each attribute.
 fn shown(answer: &Answer) -> String {
-    let (status, body) = render(answer);
+    shown_with(answer, None)
+}
+
+fn shown_with(answer: &Answer, tag: Option<Tag>) -> String {
+    let (status, body) = render(answer, tag);
     let reply = reply(status, body, answer);
     let status = reply.status().as_u16();
     assert_eq!(reply.headers()["content-type"], "application/json");
@@ -277,6 +376,7 @@ fn permit_with_everything() {
     control:NAC-Decision := "permit"
     control:NAC-Reason := "compliant"
     control:NAC-Role := "employee"
+    reply:Airespace-ACL-Name := "employees"
     reply:Aruba-User-Role := "employee"
     reply:Cisco-AVPair += ["cts:security-group-tag=0010-00","url-redirect=https://example.com/?a=%{exec:/bin/id}","url-redirect-acl=REDIRECT"]
     reply:Filter-Id := "employees"
@@ -287,6 +387,85 @@ fn permit_with_everything() {
     reply:Tunnel-Private-Group-Id := "10"
     reply:Tunnel-Type := "VLAN"
     "#);
+}
+
+#[test]
+fn tunnels_have_tags_when_there_are_several_or_somebody_asks() {
+    let vlan = |name: &str| ObligationKind::Vlan(name.to_owned());
+    insta::assert_snapshot!(shown(&known(with([vlan("10"), vlan("20")]))), @r#"
+    200
+    control:NAC-Decision := "permit"
+    control:NAC-Reason := "compliant"
+    reply:Tunnel-Medium-Type:1 := "IEEE-802"
+    reply:Tunnel-Medium-Type:2 := "IEEE-802"
+    reply:Tunnel-Private-Group-Id:1 := "10"
+    reply:Tunnel-Private-Group-Id:2 := "20"
+    reply:Tunnel-Type:1 := "VLAN"
+    reply:Tunnel-Type:2 := "VLAN"
+    "#);
+    let asked = |query: Option<&str>| question::tunnel_tag(query);
+    let tag = asked(Some("section=x&tunnel-tag=31&x")).unwrap();
+    let one = known(with([vlan("10")]));
+    insta::assert_snapshot!(shown_with(&one, tag), @r#"
+    200
+    control:NAC-Decision := "permit"
+    control:NAC-Reason := "compliant"
+    reply:Tunnel-Medium-Type:31 := "IEEE-802"
+    reply:Tunnel-Private-Group-Id:31 := "10"
+    reply:Tunnel-Type:31 := "VLAN"
+    "#);
+    // There is no tag 32.
+    let two = known(with([vlan("10"), vlan("20")]));
+    assert!(shown_with(&two, tag).starts_with("401"));
+
+    assert_eq!(asked(None), Ok(None));
+    assert_eq!(asked(Some("x=tunnel-tag=1")), Ok(None));
+    for bad in ["0", "32", "", "1x", "-1", "256"] {
+        let problem = asked(Some(&format!("tunnel-tag={bad}"))).unwrap_err();
+        assert_eq!(
+            problem.detail(),
+            "`tunnel-tag`: expected a number from 1 to 31",
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn access_lists() {
+    #[track_caller]
+    fn check(acl: &str, expected: &str) {
+        let shown = shown(&known(with([ObligationKind::Acl(acl.to_owned())])));
+        let lines = shown.lines().filter(|line| line.starts_with("reply:"));
+        let lines: Vec<&str> = lines.collect();
+        assert_eq!(lines.join("|"), expected, "{acl:?}");
+    }
+    check(
+        "STAFF",
+        r#"reply:Airespace-ACL-Name := "STAFF"|reply:Filter-Id := "STAFF""#,
+    );
+    let long = "x".repeat(33);
+    check(&long, &format!("reply:Filter-Id := \"{long}\""));
+    check(
+        "#ACSACL#-IP-STAFF-5f1b",
+        r#"reply:Cisco-AVPair += "ACS:CiscoSecure-Defined-ACL=#ACSACL#-IP-STAFF-5f1b""#,
+    );
+    check(
+        "permit udp any any eq 53\n  deny ip any any\n",
+        r#"reply:Cisco-AVPair += ["ip:inacl#1=permit udp any any eq 53","ip:inacl#2=deny ip any any"]"#,
+    );
+    let refused = "reply:Reply-Message := \"access needs something that cannot be set up here\"";
+    for acl in [
+        "",
+        "\n",
+        "a\nb",
+        &"permit ip any any\n".repeat(33),
+        &format!("permit ip any any\npermit {}", "x".repeat(250)),
+    ] {
+        check(acl, refused);
+        let mut decision = with([ObligationKind::Acl(acl.to_owned())]);
+        decision.obligations[0].advisory = true;
+        assert!(!shown(&known(decision)).contains("reply:"), "{acl:?}");
+    }
 }
 
 #[test]
@@ -343,7 +522,7 @@ fn three_answers() {
     control:NAC-Decision := "unavailable"
     control:NAC-Reason := "sources-unavailable"
     "#);
-    let (status, body) = render(&missing);
+    let (status, body) = render(&missing, None);
     assert_eq!(reply(status, body, &missing).headers()["retry-after"], "1");
 }
 
@@ -410,6 +589,23 @@ proptest! {
     #[test]
     fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = question::read(&bytes, &test_client("radius"));
+        let _ = accounting::read(&bytes, &"radius".into(), Timestamp::from_millis(0));
+    }
+
+    #[test]
+    fn reading_reports_never_panics(
+        status in "(Start|Stop|Interim-Update|Accounting-On|[0-9]{1,3})",
+        id in any::<String>(), nas in any::<String>(), time in any::<u64>(), pair in any::<String>(),
+    ) {
+        let json = serde_json::json!({
+            "Acct-Status-Type": status, "Acct-Session-Id": id, "NAS-Identifier": nas,
+            "NAS-IP-Address": pair, "Acct-Session-Time": time,
+            "Cisco-AVPair": [format!("audit-session-id={pair}")],
+        });
+        let read = accounting::read(json.to_string().as_bytes(), &"radius".into(), Timestamp::now());
+        if let Ok(accounting::Report::Start(session) | accounting::Report::Interim(session)) = read {
+            prop_assert!(session.id.len() <= 253 && accounting::name(&session.nas).len() < 600);
+        }
     }
 
     #[test]

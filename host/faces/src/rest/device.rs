@@ -57,7 +57,7 @@ fn write_identifier(json: &mut Json, identifier: &Identifier) {
     json.raw("}");
 }
 
-const fn enrollment(enrollment: Enrollment) -> &'static str {
+pub(crate) const fn enrollment(enrollment: Enrollment) -> &'static str {
     match enrollment {
         Enrollment::Unknown => "unknown",
         Enrollment::NotEnrolled => "not-enrolled",
@@ -76,7 +76,7 @@ const fn ownership(ownership: Ownership) -> &'static str {
     }
 }
 
-const fn state(state: ComplianceState) -> &'static str {
+pub(crate) const fn state(state: ComplianceState) -> &'static str {
     match state {
         ComplianceState::Unknown => "unknown",
         ComplianceState::Compliant => "compliant",

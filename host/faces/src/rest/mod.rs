@@ -30,6 +30,7 @@ use crate::problem::{PROBLEM_JSON, Problem, ProblemKind, whole_seconds};
 use crate::request_id::RequestId;
 pub use answer::AnswerView;
 pub(crate) use batch::batch;
+pub(crate) use device::{enrollment as enrollment_word, state as compliance_word};
 
 /// `GET /v1/devices/{identifier}`
 pub(crate) async fn device(

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -24,8 +24,10 @@ use super::no_delay;
 use super::tls::H2;
 use super::watched::{Patience, Requests, Watched};
 use crate::Limits;
+use crate::body::Reply;
 use crate::dispatch::{Dispatcher, Peer};
 use crate::metrics::Counted;
+use crate::pxgrid::pubsub::{Session, Until, Upgrade};
 
 /// Where hyper stops reading a header section and answers 431 on its own.
 /// Above our own limit, so that most oversized ones get a proper answer.
@@ -140,6 +142,7 @@ impl Connections {
             dispatcher: Arc::clone(&self.dispatcher),
             peer,
             requests: Arc::default(),
+            upgrade: OnceLock::new(),
         });
         let patience = Patience {
             header: (!is_h2).then_some(self.limits.header_timeout),
@@ -158,16 +161,23 @@ impl Connections {
                 Ok::<_, Infallible>(match hit {
                     Some(reply) => reply,
                     // Boxed: this future is large, and a hit never needs it.
-                    None => Box::pin(asker.dispatcher.answer(&asker.peer, request)).await,
+                    None => Box::pin(asker.answer(request)).await,
                 })
             }
         });
         // Which it is was agreed on in the handshake; nothing has to be guessed.
         let served = if is_h2 {
-            self.drive(self.h2().serve_connection(stream, service))
-                .await
+            let connection = self.h2().serve_connection(stream, service);
+            self.drive(pin!(connection)).await
         } else {
-            self.drive(http1().serve_connection(stream, service)).await
+            let mut connection = http1().serve_connection(stream, service);
+            let served = self.drive(Pin::new(&mut connection)).await;
+            if let (Ok(()), Some(session)) = (&served, asker.upgrade.get()) {
+                let parts = connection.into_parts();
+                let stream = parts.io.into_inner().into_inner();
+                Box::pin(session.run(stream, parts.read_buf, &self.until())).await;
+            }
+            served
         };
         if let Err(error) = served {
             if is_time_out(&error) {
@@ -181,9 +191,8 @@ impl Connections {
     /// Serves until the client leaves, or the server does.
     async fn drive(
         &self,
-        connection: impl GracefulConnection<Error = hyper::Error>,
+        mut connection: Pin<&mut impl GracefulConnection<Error = hyper::Error>>,
     ) -> Result<(), hyper::Error> {
-        let mut connection = pin!(connection);
         tokio::select! {
             served = connection.as_mut() => return served,
             () = self.stopping.cancelled() => {}
@@ -193,6 +202,13 @@ impl Connections {
             .run_until_cancelled(connection)
             .await
             .unwrap_or(Ok(()))
+    }
+
+    fn until(&self) -> Until {
+        Until {
+            stopping: self.stopping.clone(),
+            cut: self.cut.clone(),
+        }
     }
 
     fn h2(&self) -> http2::Builder<Streams> {
@@ -223,6 +239,19 @@ struct Asker {
     dispatcher: Arc<Dispatcher>,
     peer: Peer,
     requests: Arc<Requests>,
+    /// How an HTTP/1.1 connection goes on after its last response.
+    upgrade: OnceLock<Arc<Session>>,
+}
+
+impl Asker {
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Reply {
+        let mut reply = self.dispatcher.answer(&self.peer, request).await;
+        if let Some(Upgrade(session)) = reply.extensions_mut().remove() {
+            // A connection has one last response.
+            let _ = self.upgrade.set(session);
+        }
+        reply
+    }
 }
 
 /// Runs the streams of HTTP/2 connections as tasks of the server.

@@ -104,6 +104,11 @@ impl<S> Watched<S> {
         }
     }
 
+    /// The stream itself, for what is no HTTP any more.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
     fn note_read(&mut self) {
         let begun = self.requests.begun();
         let continued = matches!(

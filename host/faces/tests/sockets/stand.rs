@@ -21,6 +21,7 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
+use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
     InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
@@ -213,6 +214,7 @@ fn gateway(
         chain: vec![policy],
         lists: Lists::default(),
         memory,
+        sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
@@ -261,6 +263,7 @@ fn pxgrid() -> PxgridSettings {
         url: None,
         accounts: true,
         approve_certificates: true,
+        max_subscribers: 1_000,
         patience: Duration::from_millis(300),
     }
 }
@@ -284,6 +287,14 @@ fn bearer(key: &str) -> ClientAuthentication {
     ClientAuthentication::Bearer { key }
 }
 
+/// User name and password are the same word.
+fn basic_of(word: &str) -> ClientAuthentication {
+    ClientAuthentication::Basic {
+        username: word.to_owned(),
+        password: Secret::new(word.to_owned()),
+    }
+}
+
 fn clients() -> Vec<ClientSettings> {
     let basic = ClientAuthentication::Basic {
         username: "radius".to_owned(),
@@ -301,6 +312,10 @@ fn clients() -> Vec<ClientSettings> {
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),
         client("admin", bearer("admin-key"), &[Face::Admin]),
         client("ise", certificate, &[Face::Rest, Face::Pxgrid]),
+        client("kandji", bearer("kandji-key"), &[Face::Kandji]),
+        client("clearpass", bearer("clearpass-key"), &[Face::Clearpass]),
+        client("jamf", basic_of("jamf"), &[Face::Jamf]),
+        client("intune", basic_of("intune"), &[Face::Intune]),
         elsewhere,
     ]
 }
@@ -334,6 +349,11 @@ impl Stand {
         Self::start(Limits::default(), Some(folder)).await
     }
 
+    /// The same with other limits.
+    pub(crate) async fn kept_with(folder: &Path, limits: Limits) -> Self {
+        Self::start(limits, Some(folder)).await
+    }
+
     async fn start(limits: Limits, folder: Option<&Path>) -> Self {
         let authority = Authority::new("authority");
         let (certificate, key) = authority.issue(&["localhost"]);
@@ -343,6 +363,9 @@ impl Stand {
         let (memory, writer) = memory(store.as_deref());
         let inventory = folder.map(|_| Arc::new(inventory(&mdm, &memory)));
         let gateway = gateway(&mdm, &policy, memory, &registry);
+        if let Some(inventory) = &inventory {
+            gateway.rely_on(Arc::clone(inventory) as Arc<dyn Pictures>);
+        }
         let mut settings = FaceSettings {
             listeners: vec![
                 ListenerSettings::Tls {

@@ -280,6 +280,7 @@ impl World {
                 chain: chain(&readings, runs),
                 lists: Lists::default(),
                 memory: Arc::clone(&memory),
+                sessions: Arc::default(),
                 log: None,
                 max_verdicts,
                 verdict_ttl: HOUR,

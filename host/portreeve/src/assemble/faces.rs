@@ -58,6 +58,7 @@ pub(crate) fn face_settings(
             url: pxgrid.url,
             accounts: pxgrid.accounts,
             approve_certificates: pxgrid.approve_certificates,
+            max_subscribers: pxgrid.max_subscribers,
             patience: pxgrid.patience.0,
         }),
     }

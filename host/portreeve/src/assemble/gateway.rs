@@ -13,7 +13,7 @@ use portreeve_gateway::{
 
 use portreeve_store::decisions::DecisionLog;
 
-use super::{Parts, inventory_settings};
+use super::{KeptMemory, Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig, OnError};
 
 /// Sources and policies are in the order of the configuration. Nobody is
@@ -21,7 +21,7 @@ use crate::config::{Config, ConnectorConfig, OnError};
 pub(crate) fn gateway_settings(
     config: &Config,
     parts: Parts,
-    memory: &Arc<Memory>,
+    kept: &KeptMemory,
     log: Option<DecisionLog>,
 ) -> GatewaySettings {
     let sources = config.connectors.0.iter().zip(parts.connectors);
@@ -50,7 +50,8 @@ pub(crate) fn gateway_settings(
         sources: sources.collect(),
         chain: chain.collect(),
         lists,
-        memory: Arc::clone(memory),
+        memory: Arc::clone(&kept.memory),
+        sessions: Arc::clone(&kept.sessions),
         log,
         max_verdicts: config.cache.max_verdicts,
         verdict_ttl: config.chain.verdict_ttl.0,

@@ -4,11 +4,11 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use portreeve_gateway::Memory;
 use portreeve_gateway::inventory::InventorySettings;
 use portreeve_gateway::quarantine::{self, QuarantineSettings};
+use portreeve_gateway::{Memory, Sessions};
 use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Keep, LogSettings};
-use portreeve_store::{Store, StoreSettings, Writer};
+use portreeve_store::{Store, StoreError, StoreSettings, Writer};
 
 use crate::commands::store::explain;
 use crate::config::{self, Config, ConnectorConfig, Problem, Problems, StoreConfig};
@@ -17,6 +17,7 @@ use crate::config::{self, Config, ConnectorConfig, Problem, Problems, StoreConfi
 #[derive(Debug)]
 pub(crate) struct KeptMemory {
     pub(crate) memory: Arc<Memory>,
+    pub(crate) sessions: Arc<Sessions>,
     writer: Option<Writer>,
 }
 
@@ -70,27 +71,33 @@ pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptM
         .collect();
     let settings = config.cache.to_settings();
     let Some(store) = store else {
+        let memory = Memory::volatile(settings, sources);
+        let sessions = Sessions::new(config.sessions.to_settings(), &memory);
         return Ok(KeptMemory {
-            memory: Arc::new(Memory::volatile(settings, sources)),
+            sessions: Arc::new(sessions.map_err(|error| Problem::nowhere(error.to_string()))?),
+            memory: Arc::new(memory),
             writer: None,
         });
     };
     let path = store.path().to_owned();
-    let opened = Memory::durable(settings, sources, store);
-    let (memory, writer, restored) = opened.map_err(|error| {
+    let damaged = |error: StoreError| {
         let message = format!("the store `{}`: {error}", path.display());
         Problems::from(
             Problem::nowhere(message)
                 .hint("put a backup in its place with `portreeve store restore FILE`"),
         )
-    })?;
+    };
+    let (memory, writer, restored) = Memory::durable(settings, sources, store).map_err(damaged)?;
+    let sessions = Sessions::new(config.sessions.to_settings(), &memory).map_err(damaged)?;
     tracing::info!(
         devices = restored.devices,
         of_other_connectors = restored.of_others,
+        sessions = sessions.len(),
         "what was known before is known again"
     );
     Ok(KeptMemory {
         memory: Arc::new(memory),
+        sessions: Arc::new(sessions),
         writer: Some(writer),
     })
 }

@@ -6,7 +6,9 @@ pub(crate) mod control;
 mod decisions;
 mod lookup;
 mod plugin;
+mod pxgrid;
 mod serve;
+mod session;
 pub(crate) mod store;
 mod sync;
 
@@ -16,7 +18,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::CommandFactory;
 
-use crate::cli::{Arguments, Command, ConfigArgument, ConnectorCommand, PluginCommand};
+use crate::cli::{
+    Arguments, Command, ConfigArgument, ConnectorCommand, PluginCommand, SessionCommand,
+};
 use crate::config::{Config, Environment, LogFormat};
 use crate::telemetry;
 
@@ -62,6 +66,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Pxgrid(command) => {
+            quiet()?;
+            pxgrid::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Session(SessionCommand::List(command)) => {
+            quiet()?;
+            session::list(&load(&command.config, environment)?, &command)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;

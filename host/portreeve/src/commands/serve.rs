@@ -109,7 +109,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let settings = GatewaySettings {
         quarantine: assemble::quarantine(store.as_ref())?,
         feed: assemble::feed_settings(&config),
-        ..assemble::gateway_settings(&config, parts, &kept.memory, log)
+        ..assemble::gateway_settings(&config, parts, &kept, log)
     };
     let gateway = Gateway::new(settings, &registry)?;
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);

@@ -49,7 +49,7 @@ pub(crate) use policy::{OnError, PolicyConfig};
 pub(crate) use problem::{Problem, Problems};
 pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use read::{listed, nearest};
-pub(crate) use resources::{CacheConfig, PluginsConfig};
+pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::ServerConfig;
 pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
@@ -72,6 +72,7 @@ pub(crate) struct Config {
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
     pub(crate) cache: CacheConfig,
+    pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
     pub(crate) decisions: DecisionsConfig,
     pub(crate) pxgrid: Option<PxgridConfig>,
@@ -139,6 +140,7 @@ impl Config {
 
         let lists = list::read(root.node("lists"), root.reader);
         let cache = CacheConfig::read(root.section("cache"));
+        let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
         let decisions = DecisionsConfig::read(root.section("decisions"), store.is_some());
         let pxgrid = root
@@ -156,6 +158,7 @@ impl Config {
             policies,
             lists,
             cache,
+            sessions,
             store: match store {
                 Some(store) => Some(store?),
                 None => None,

@@ -14,6 +14,7 @@ pub(crate) struct PxgridConfig {
     pub(crate) url: Option<String>,
     pub(crate) accounts: bool,
     pub(crate) approve_certificates: bool,
+    pub(crate) max_subscribers: usize,
     pub(crate) patience: Span,
 }
 
@@ -25,6 +26,7 @@ impl PxgridConfig {
             url: section.optional("url"),
             accounts: section.or("accounts", false),
             approve_certificates: section.or("approve-certificates", false),
+            max_subscribers: section.or("max-subscribers", 1000),
             patience: section.or("patience", Span::seconds(2)),
         };
         if let Some(node) = section.node("node-name")

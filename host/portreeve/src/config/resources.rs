@@ -1,11 +1,12 @@
-//! `[cache]` and `[plugins]`: how much of the machine may be used.
+//! `[cache]`, `[sessions]` and `[plugins]`: how much of the machine may be used.
 
 use portreeve_cache::CacheSettings;
+use portreeve_gateway::SessionSettings;
 use portreeve_runtime::RuntimeSettings;
 use serde::Serialize;
 
 use super::read::Section;
-use super::value::{FilePath, Size};
+use super::value::{FilePath, Size, Span};
 
 /// `[cache]`
 #[derive(Debug, Serialize)]
@@ -44,6 +45,34 @@ impl CacheConfig {
             max_unknown: self.max_unknown,
             max_verdicts: self.max_verdicts,
             max_attached_bytes: self.max_answers.bytes(),
+        }
+    }
+}
+
+/// `[sessions]`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct SessionsConfig {
+    pub(crate) max: usize,
+    pub(crate) expire_after: Span,
+}
+
+impl SessionsConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let defaults = SessionSettings::default();
+        let read = Self {
+            max: section.or("max", defaults.max),
+            expire_after: section.or("expire-after", Span(defaults.expire_after)),
+        };
+        section.finish();
+        read
+    }
+
+    /// The same in the gateway's words.
+    pub(crate) fn to_settings(&self) -> SessionSettings {
+        SessionSettings {
+            max: self.max,
+            expire_after: self.expire_after.0,
         }
     }
 }

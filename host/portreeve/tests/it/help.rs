@@ -27,6 +27,8 @@ fn help_reads_well() {
       connector     Work with connectors
       store         Look after what is kept over restarts
       decisions     Show what was decided, newest last
+      pxgrid        Decide who may be a node of pxGrid
+      session       Look at the sessions of endpoints
       plugin        Work with plugin files
       completions   Print a script that completes commands in your shell
 

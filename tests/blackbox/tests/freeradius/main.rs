@@ -1,6 +1,7 @@
 //! A real NAC: FreeRADIUS, configured as `docs/freeradius.md` says, asks the
 //! real gateway by MAC address and by certificate.
 
+mod accounting;
 mod by_certificate;
 mod by_mac;
 mod careless;
@@ -12,7 +13,7 @@ mod switch;
 mod trust;
 
 use anyhow::ensure;
-use portreeve_harness::Stand;
+use portreeve_harness::{Stand, StandBuilder};
 use portreeve_tenant::well_known;
 
 /// VLANs: the first two are the policy's, the last two those of portreeve.conf.
@@ -26,10 +27,9 @@ const REDIRECT: &str = "url-redirect=https://help.example.com/?why=non-compliant
 /// Who the RADIUS server is when it has a certificate for the gateway.
 const CERTIFIED: &str = "urn:example:radius";
 
-/// Tenant and gateway. The gateway has its tokens and knows its way, so that
-/// the first device has the whole patience of the RADIUS server for itself.
-async fn stand() -> anyhow::Result<Stand> {
-    let stand = Stand::builder()
+/// How tenant and gateway are set up.
+fn settings() -> StandBuilder {
+    Stand::builder()
         .policy(&format!(
             r#"compliance = {{ non-compliant = "restrict" }}
 [policies.baseline.settings.obligations]
@@ -40,8 +40,12 @@ restrict = {{ vlan = "{QUARANTINE}", redirect = "https://help.example.com/?why={
             "[clients.radius-certified]\nfaces = [\"radius\"]\n\
              certificate = {{ san = \"{CERTIFIED}\" }}\npatience = \"1500ms\"\n"
         ))
-        .start()
-        .await?;
+}
+
+/// Tenant and gateway. The gateway has its tokens and knows its way, so that
+/// the first device has the whole patience of the RADIUS server for itself.
+async fn stand() -> anyhow::Result<Stand> {
+    let stand = settings().start().await?;
     let path = format!("/v1/devices/guid:{}", well_known::OLD_OS.guid);
     let reply = stand.client.get(&path).await?;
     ensure!(reply.status.is_success(), "not ready: {}", reply.body);

@@ -54,6 +54,11 @@ impl Raddb {
             "ipaddr",
             &Ipv4Addr::LOCALHOST.to_string(),
         )?;
+        self.set(
+            "sites-enabled/portreeve-accounting",
+            "ipaddr",
+            &Ipv4Addr::LOCALHOST.to_string(),
+        )?;
         // FreeRADIUS does not start without; who needs it makes another one.
         self.device_authority().map(drop)
     }
@@ -104,9 +109,16 @@ impl Raddb {
         })
     }
 
-    /// Takes away the one line of `file` that contains `text`.
+    /// Takes away the lines of `file` that contain `text`.
     pub(crate) fn remove(&self, file: &str, text: &str) -> anyhow::Result<()> {
-        self.change(file, |line| line.contains(text).then(String::new))
+        let path = self.path().join(file);
+        let before = std::fs::read_to_string(&path).with_context(|| file.to_owned())?;
+        let lines = before.lines().filter(|line| !line.contains(text));
+        let after: Vec<&str> = lines.chain([""]).collect();
+        let after = after.join("\n");
+        ensure!(after != before, "no line of `{file}` has `{text}`");
+        std::fs::write(&path, after)?;
+        Ok(())
     }
 
     /// Changes the one line for which `with` gives another.

@@ -27,6 +27,7 @@ const ATTEMPTS: usize = 5;
 pub(crate) struct FreeRadius {
     pub(crate) raddb: Raddb,
     pub(crate) port: u16,
+    accounting_port: u16,
     log: Log,
     gateway_log: PathBuf,
     _process: Child,
@@ -54,10 +55,10 @@ impl FreeRadius {
     pub(crate) async fn start(stand: &Stand, raddb: Raddb) -> anyhow::Result<Self> {
         let mut said = String::new();
         for _ in 0..ATTEMPTS {
-            let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?
-                .local_addr()?
-                .port();
+            let (port, accounting_port) = (free_port()?, free_port()?);
             raddb.set("sites-enabled/portreeve", "port", &port.to_string())?;
+            let accounting = "sites-enabled/portreeve-accounting";
+            raddb.set(accounting, "port", &accounting_port.to_string())?;
             let log = Log::default();
             let (process, reader, ready) = spawn(&raddb, &log)?;
             let ready = tokio::time::timeout(PATIENCE, ready).await;
@@ -67,6 +68,7 @@ impl FreeRadius {
                     return Ok(Self {
                         raddb,
                         port,
+                        accounting_port,
                         log,
                         gateway_log: stand.directory().join("portreeve.log"),
                         _process: process,
@@ -82,10 +84,20 @@ impl FreeRadius {
         bail!("FreeRADIUS did not start; hint: is `freeradius-rest` installed?\n{said}")
     }
 
-    /// Where it listens.
+    /// Where it takes questions.
     pub(crate) fn address(&self) -> String {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
+
+    /// Where it takes reports.
+    pub(crate) fn accounting_address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.accounting_port)
+    }
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(socket.local_addr()?.port())
 }
 
 impl Drop for FreeRadius {

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -45,10 +45,27 @@ pub(crate) async fn ask_as(server: &FreeRadius, mac: &str, user: &str) -> anyhow
          NAS-IP-Address = 127.0.0.1\nNAS-Identifier = 'switch-7'\nNAS-Port-Id = 'Gi1/0/1'\n\
          NAS-Port-Type = Ethernet\nService-Type = Call-Check\nMessage-Authenticator = 0x00\n"
     );
+    let text = radclient(&server.address(), "auth", &request).await?;
+    read(&text).with_context(|| format!("radclient said:\n{text}"))
+}
+
+/// Reports a session, as RFC 2866 wants it; fails unless that is answered.
+pub(crate) async fn report(server: &FreeRadius, attributes: &str) -> anyhow::Result<()> {
+    let address = server.accounting_address();
+    let text = radclient(&address, "acct", attributes).await?;
+    ensure!(
+        text.contains("Received Accounting-Response"),
+        "radclient said:\n{text}"
+    );
+    Ok(())
+}
+
+/// Sends one packet. What it says of that, errors included.
+async fn radclient(address: &str, kind: &str, attributes: &str) -> anyhow::Result<String> {
     let mut radclient = Command::new(installed("radclient")?)
         // One attempt, and more time than the server has for its answer.
         .args(["-x", "-r", "1", "-t", "15"])
-        .args([&server.address(), "auth", SECRET])
+        .args([address, kind, SECRET])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -56,14 +73,12 @@ pub(crate) async fn ask_as(server: &FreeRadius, mac: &str, user: &str) -> anyhow
         .spawn()
         .context("cannot start radclient")?;
     let mut stdin = radclient.stdin.take().context("radclient's input")?;
-    stdin.write_all(request.as_bytes()).await?;
+    stdin.write_all(attributes.as_bytes()).await?;
     drop(stdin);
     let output = radclient.wait_with_output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
-    read(&text).with_context(|| {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        format!("radclient said:\n{text}{errors}")
-    })
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Ok(format!("{text}{errors}"))
 }
 
 fn read(text: &str) -> anyhow::Result<Reply> {

@@ -21,7 +21,7 @@ pub(super) async fn ask(
     let runtime = assemble::runtime(config)?;
     let parts = assemble::parts(config, &runtime, None).await?;
     let kept = assemble::memory(config, None)?;
-    let settings = assemble::gateway_settings(config, parts, &kept.memory, None);
+    let settings = assemble::gateway_settings(config, parts, &kept, None);
     let gateway = Gateway::new(settings, &Registry::new())?;
     let connection = Connection {
         client: "command-line".into(),

@@ -270,6 +270,10 @@ vip = [\"00:11:22:33:44:55\"]
     max-verdicts = 1000000
     max-answers = "256 MiB"
 
+    [sessions]
+    max = 100000
+    expire-after = "5d"
+
     [decisions]
     keep = "none"
     max-file = "64 MiB"

@@ -1,50 +1,9 @@
-//! pxGrid: accounts, services and secrets.
+//! Accounts, services and secrets.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::stand::*;
-
-fn basic(node: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{node}:{password}")))
-}
-
-/// Asks the control API.
-async fn control(stand: &Stand, credential: &str, method: &str, body: &Value) -> (u16, Value) {
-    let path = format!("/pxgrid/control/{method}");
-    let response = stand.post(&path, credential, &body.to_string());
-    let response = response.send().await.unwrap();
-    let status = response.status().as_u16();
-    (status, response.json().await.unwrap())
-}
-
-async fn admin(stand: &Stand, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-    let path = format!("/v1/admin/pxgrid/nodes{path}");
-    let mut request = stand.request(method, &path, ADMIN);
-    if let Some(body) = body {
-        request = request.json(body);
-    }
-    let response = request.send().await.unwrap();
-    let status = response.status().as_u16();
-    (status, response.json().await.unwrap())
-}
-
-/// An account that is approved, as its `Authorization` header.
-async fn approved(stand: &Stand, node: &str, may: &[&str]) -> String {
-    let request = json!({ "name": node, "may": may });
-    let (status, added) = admin(stand, Method::POST, "", Some(&request)).await;
-    assert_eq!(status, 200, "{added}");
-    basic(node, added["password"].as_str().unwrap())
-}
-
-async fn secret(stand: &Stand, credential: &str, peer: &str) -> String {
-    let asked = json!({ "peerNodeName": peer });
-    let (status, answer) = control(stand, credential, "AccessSecret", &asked).await;
-    assert_eq!(status, 200, "{answer}");
-    answer["secret"].as_str().unwrap().to_owned()
-}
+use super::*;
 
 #[tokio::test]
 async fn a_node_from_its_account_to_its_end() {
