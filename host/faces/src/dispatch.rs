@@ -27,7 +27,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, radius, rest, token,
+    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, quarantine, radius, rest,
+    token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -82,6 +83,7 @@ impl Dispatcher {
             )
             .route("/v1/admin/store/backup", post(admin::back_up))
             .merge(pxgrid::admin::routes())
+            .merge(quarantine::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))

@@ -84,15 +84,14 @@ impl<P: Weighed> DeviceCache<P> {
             }
             old => old,
         };
-        let number = match &old {
-            Some(old) => old.header().number,
-            None => {
-                let Some(number) = writer.reserve() else {
-                    self.evictions.fetch_add(1, Ordering::Relaxed);
-                    return new(u32::MAX);
-                };
-                number
-            }
+        let number = if let Some(old) = &old {
+            old.header().number
+        } else {
+            let Some(number) = writer.reserve() else {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+                return new(u32::MAX);
+            };
+            number
         };
         let record = new(number);
         if let Some(previous) = writer.ring.seat(record.share()) {

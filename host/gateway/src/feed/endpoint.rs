@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_cache::{Remembered, SourceId};
-use portreeve_domain::{Connection, Identifier, MacAddress, Question, SourceSet, Timestamp};
+use portreeve_domain::{Connection, Identifier, Question, SourceSet, Timestamp};
 
 use super::Standing;
 use crate::answer::subject;
@@ -35,19 +35,6 @@ const REPEAT: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// The records that have an address.
-    pub(super) fn with_address(&self, mac: MacAddress) -> Vec<Record> {
-        let sources = 0..u16::try_from(self.fetchers.len()).unwrap_or(u16::MAX);
-        let name = [Identifier::Mac(mac)];
-        let found = sources.filter_map(|source| {
-            match self.memory.devices().peek(SourceId(source), &name) {
-                Remembered::Found(record) => Some(record.detach()),
-                _ => None,
-            }
-        });
-        found.collect()
-    }
-
     /// The record that speaks for the endpoint of a record: that of the first
     /// of `sources`, in the operator's order, that knows the same hardware.
     pub(crate) fn speaker(&self, record: &Record, sources: SourceSet) -> Record {

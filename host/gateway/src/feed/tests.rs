@@ -294,7 +294,7 @@ async fn what_was_known_at_the_start_is_no_news() {
 /// What can happen to devices and rules.
 #[derive(Clone, Debug)]
 enum Step {
-    Learn(u16, Device, bool),
+    Learn(u16, Box<Device>, bool),
     Forget(u16, u8),
     Unknown(u16, u8),
     Quarantine(u8),
@@ -334,7 +334,7 @@ fn some_device(have_guids: bool) -> impl Strategy<Value = Device> {
 fn some_step(sources: u16, have_guids: bool) -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..sources, some_device(have_guids), prop::bool::weighted(0.2))
-            .prop_map(|(source, device, is_old)| Step::Learn(source, device, is_old)),
+            .prop_map(|(source, device, is_old)| Step::Learn(source, Box::new(device), is_old)),
         2 => (0..sources, 0..4_u8).prop_map(|(source, number)| Step::Forget(source, number)),
         1 => (0..sources, 0..4_u8).prop_map(|(source, number)| Step::Unknown(source, number)),
         1 => (0..4_u8).prop_map(Step::Quarantine),

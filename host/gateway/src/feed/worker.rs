@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use portreeve_cache::Records;
-use portreeve_domain::{SourceSet, Timestamp};
+use portreeve_domain::{Identifier, MacAddress, SourceSet, Timestamp};
 use tokio::runtime::Handle;
 
 use super::endpoint::Judged;
@@ -101,11 +101,7 @@ impl<'a> Worker<'a> {
         for record in &batch.records {
             self.look(gateway, record, Occasion::Touched).await;
         }
-        for mac in batch.addresses {
-            for record in gateway.with_address(mac) {
-                self.look(gateway, &record, Occasion::Touched).await;
-            }
-        }
+        self.look_by(gateway, batch.addresses).await;
         let due = self.feed.standings.lock().due(Timestamp::now(), SLICE);
         seen += due.len();
         for record in &due {
@@ -116,6 +112,21 @@ impl<'a> Worker<'a> {
             self.feed.touched.set_worked(batch.number);
         }
         seen == 0
+    }
+
+    /// Looks at all devices that have one of these addresses. The index leads to
+    /// one of them only, and several may share a docking station.
+    async fn look_by(&mut self, gateway: &Gateway, addresses: Vec<MacAddress>) {
+        if addresses.is_empty() {
+            return;
+        }
+        let names: Vec<Identifier> = addresses.into_iter().map(Identifier::Mac).collect();
+        for record in self.memory.devices().records() {
+            if names.iter().any(|name| record.carries(name)) {
+                self.look(gateway, &record.detach(), Occasion::Touched)
+                    .await;
+            }
+        }
     }
 
     /// Goes on with the walk over all devices, if there is one. How many were

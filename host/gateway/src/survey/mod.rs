@@ -10,8 +10,6 @@
 
 mod inventory;
 mod pictures;
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod decisions;
 mod lookup;
 mod plugin;
 mod pxgrid;
+mod quarantine;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -70,6 +71,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Quarantine(command) => {
+            quiet()?;
+            quarantine::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;

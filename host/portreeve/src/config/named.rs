@@ -8,6 +8,7 @@ use super::credential::CredentialConfig;
 use super::place::Located;
 use super::policy::PolicyConfig;
 use super::problem::Problem;
+use super::quarantine::QuarantineConfig;
 use super::read::{FromNode, Section, listed, nearest};
 
 /// Something with a name of the operator's choice.
@@ -34,6 +35,12 @@ impl HasName for CredentialConfig {
 }
 
 impl HasName for PolicyConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
+}
+
+impl HasName for QuarantineConfig {
     fn name(&self) -> &Located<String> {
         &self.name
     }

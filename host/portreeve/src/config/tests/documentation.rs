@@ -94,6 +94,7 @@ fn find<'a>(table: &'a toml::Table, section: &str) -> Option<&'a toml::Table> {
     let section = section
         .replace("connectors.NAME", "connectors.contoso")
         .replace("policies.NAME", "policies.baseline")
+        .replace("quarantine.NAME", "quarantine.isolate")
         .replace("clients.NAME", "clients.radius")
         .replace("SLOT", "graph");
     section
@@ -107,7 +108,7 @@ fn every_default_is_the_real_one() {
     let first = document.split("```toml\n").nth(1).unwrap();
     let first = first.split("```").next().unwrap();
     // Sections that are there only when they are wanted.
-    let wanted = "[store]\ndirectory = \"x\"\n[pxgrid]\n[connectors.contoso.inventory]\n";
+    let wanted = "[store]\ndirectory = \"x\"\n[pxgrid]\n[quarantine.isolate]\n[connectors.contoso.inventory]\n";
     let config = shown(&load(&format!("{first}\n{wanted}")));
     let mut compared = 0;
     for (section, key, default) in rows(&document) {
