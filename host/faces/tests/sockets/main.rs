@@ -22,6 +22,7 @@ mod overload;
 mod prepared;
 mod pubsub;
 mod pxgrid;
+mod quarantine;
 mod schema;
 mod sessions;
 mod shutdown;

@@ -43,7 +43,8 @@ impl Gateway {
             let names = hardware(record);
             for earlier in (0..source).filter(|it| sources.contains(usize::from(*it))) {
                 if let Some(other) = self.same_hardware(record, SourceId(earlier), &names) {
-                    return other;
+                    // Which may be taken for another one in turn.
+                    return self.speaker(&other, sources);
                 }
             }
         }

@@ -153,6 +153,10 @@ impl Picture for SourcePicture {
                 // Memory last: what is in it only was never durable.
                 let forgotten = this.forget_older(started_at);
                 memory.room.completed(this.source.0, epoch);
+                // Whatever went by unnoticed comes out now.
+                if let Some(touched) = memory.touched.get() {
+                    touched.note_all();
+                }
                 Ok(forgotten.max(stored))
             };
             aside(sweep).await?

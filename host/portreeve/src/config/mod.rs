@@ -74,6 +74,7 @@ pub(crate) struct Config {
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
     /// Ways to hold an endpoint back.
+    #[serde(skip_serializing_if = "Named::is_empty")]
     pub(crate) quarantine: Named<QuarantineConfig>,
     pub(crate) cache: CacheConfig,
     pub(crate) sessions: SessionsConfig,

@@ -55,6 +55,10 @@ impl<T: HasName> Named<T> {
         self.0.iter().find(|item| item.name().value == name)
     }
 
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn names(&self) -> Vec<&str> {
         self.0
             .iter()

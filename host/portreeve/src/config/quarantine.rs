@@ -22,7 +22,7 @@ pub(crate) struct QuarantineConfig {
     vlan: Option<String>,
     acl: Option<String>,
     role: Option<String>,
-    redirect: Option<url::Url>,
+    redirect: Option<String>,
     session_timeout: Option<Span>,
 }
 
@@ -48,6 +48,7 @@ impl FromNode for Action {
 }
 
 pub(super) fn read(name: Located<String>, section: Section<'_>) -> QuarantineConfig {
+    let redirect: Option<url::Url> = section.optional("redirect");
     let config = QuarantineConfig {
         name,
         actions: section.or("actions", vec![Action::Quarantine]),
@@ -56,7 +57,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> QuarantineCon
         vlan: section.optional("vlan"),
         acl: section.optional("acl"),
         role: section.optional("role"),
-        redirect: section.optional("redirect"),
+        redirect: redirect.map(|url| url.to_string()),
         session_timeout: section.optional("session-timeout"),
     };
     section.finish();
@@ -66,13 +67,12 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> QuarantineCon
 impl QuarantineConfig {
     /// The same in the gateway's words.
     pub(crate) fn to_policy(&self) -> Policy {
-        let redirect = self.redirect.as_ref().map(ToString::to_string);
         let timeout = self.session_timeout.map(|span| span.0);
         let obligations = [
             self.vlan.clone().map(ObligationKind::Vlan),
             self.acl.clone().map(ObligationKind::Acl),
             self.role.clone().map(ObligationKind::Role),
-            redirect.map(ObligationKind::Redirect),
+            self.redirect.clone().map(ObligationKind::Redirect),
             timeout.map(ObligationKind::SessionTimeout),
         ];
         let obligations = obligations.into_iter().flatten();

@@ -147,7 +147,7 @@ fn every_key_is_there() {
 fn check_keys(table: &toml::Table, section: &str, known: &dyn Fn(&str, &str) -> bool) {
     for (key, value) in table {
         let inner = match section {
-            "clients" | "connectors" | "policies" => format!("{section}.NAME"),
+            "clients" | "connectors" | "policies" | "quarantine" => format!("{section}.NAME"),
             "" => key.clone(),
             "connectors.NAME.credentials" => format!("{section}.SLOT"),
             _ => format!("{section}.{key}"),
