@@ -27,8 +27,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, intune, jamf, kandji, openapi, operations, pxgrid, quarantine, radius, rest,
-    token,
+    admin, clearpass, intune, ise, jamf, kandji, openapi, operations, pxgrid, quarantine, radius,
+    rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -89,6 +89,7 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(ise::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
             .merge(jamf::routes())
@@ -112,7 +113,7 @@ impl Dispatcher {
         let mut client = None;
         let (mut reply, outcome) = match self.serve(peer, area, &id, request, &mut client).await {
             Ok(served) => served,
-            Err(problem) => refuse(&problem, radius, &id),
+            Err(problem) => refuse(&problem, area, radius, &id),
         };
         let elapsed = started.elapsed();
         self.faces.metrics.observe(area, outcome, elapsed);
@@ -320,7 +321,12 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
     HeaderValue::from_bytes(shown).unwrap_or(HeaderValue::from_static("total"))
 }
 
-fn refuse(problem: &Problem, radius: bool, id: &RequestId) -> (Reply, Outcome) {
+fn refuse(problem: &Problem, area: Area, radius: bool, id: &RequestId) -> (Reply, Outcome) {
+    if area == Area::Face(Face::Ise) {
+        let reply = ise::refusal(problem, id.as_str()).map(Either::Left);
+        let outcome = outcome_of_status(reply.status());
+        return (reply, outcome);
+    }
     let status = if radius {
         radius::status_of(problem)
     } else {

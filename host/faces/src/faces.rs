@@ -12,11 +12,12 @@ use tokio::sync::Semaphore;
 
 use crate::clients::Clients;
 use crate::intune::Replay;
+use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::token::Tokens;
-use crate::{BindError, ClientSettings, ClientsError, Limits};
+use crate::{BindError, ClientSettings, ClientsError, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -36,6 +37,7 @@ pub(crate) struct Faces {
     pub(crate) limits: Limits,
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
+    pub(crate) ise: Ise,
     /// Nodes, if pxGrid is on.
     pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
@@ -48,6 +50,7 @@ impl Faces {
         clients: Vec<ClientSettings>,
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
+        ise: IseSettings,
         pxgrid: Option<PxgridSettings>,
         gateway: Arc<Gateway>,
         registry: &Registry,
@@ -68,6 +71,7 @@ impl Faces {
             limits,
             inventory,
             batches: Arc::new(Semaphore::new(BATCHES)),
+            ise: Ise::new(ise),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
         })

@@ -17,9 +17,11 @@ mod clearpass;
 mod clients;
 mod dispatch;
 mod faces;
+#[doc(hidden)]
+pub mod fuzz;
 mod hit;
 mod intune;
-
+mod ise;
 mod jamf;
 mod journal;
 mod json;
@@ -42,6 +44,7 @@ mod told;
 
 pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
 pub use intune::{CertificateError, RegisteredCertificate};
+pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;

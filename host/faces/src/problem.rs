@@ -25,6 +25,8 @@ pub(crate) enum ProblemKind {
     NoSuchPath,
     /// No source knows the device.
     UnknownDevice,
+    /// What was begun is not kept any more.
+    Gone,
     /// Something of this name is there already.
     Conflict,
     /// The path takes other methods.
@@ -58,6 +60,7 @@ impl ProblemKind {
             Self::NotAllowed => "urn:portreeve:problem:not-allowed",
             Self::NoSuchPath => "urn:portreeve:problem:no-such-path",
             Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
+            Self::Gone => "urn:portreeve:problem:gone",
             Self::Conflict => "urn:portreeve:problem:conflict",
             Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
             Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
@@ -80,6 +83,7 @@ impl ProblemKind {
             Self::NotAllowed => "The client may not use this face",
             Self::NoSuchPath => "There is nothing at this path",
             Self::UnknownDevice => "No source knows this device",
+            Self::Gone => "What was begun is not kept any more",
             Self::Conflict => "There is one of this name already",
             Self::MethodNotAllowed => "The path does not take this method",
             Self::BodyTimeout => "The body did not come in time",
@@ -100,6 +104,7 @@ impl ProblemKind {
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
             Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
             Self::Conflict => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use portreeve_gateway::inventory::Inventory;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::{ClientSettings, PxgridSettings};
+use crate::{ClientSettings, IseSettings, PxgridSettings};
 
 /// Everything the faces are built from.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct FaceSettings {
     pub limits: Limits,
     /// The inventories of the sources, for operators.
     pub inventory: Option<Arc<Inventory>>,
+    /// The MDM API of Cisco ISE.
+    pub ise: IseSettings,
     /// The pxGrid face, if it is on.
     pub pxgrid: Option<PxgridSettings>,
 }

@@ -10,6 +10,7 @@ use portreeve_domain::{ComplianceState, Identifier, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::action::{Action, ActionFailure, ActionState};
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
@@ -84,6 +85,33 @@ impl Fetcher {
 
     pub(crate) async fn check(&self, deadline: Instant) -> CheckReport {
         self.settings.source.check(deadline).await
+    }
+
+    /// Starts an action on the device that the source calls `key`.
+    pub(crate) async fn act(
+        &self,
+        key: &str,
+        action: &Action,
+    ) -> Result<ActionState, ActionFailure> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let call = self.settings.source.act(key, action, deadline);
+        tokio::time::timeout_at(deadline.into(), call)
+            .await
+            .unwrap_or_else(|_| Err(self.late().into()))
+    }
+
+    /// How long the source wants to be left alone, from now on.
+    pub(crate) fn pause(&self, now: Timestamp) -> Duration {
+        let resume_at = Timestamp::from_millis(self.resume_at.load(Ordering::Relaxed));
+        resume_at.since(now)
+    }
+
+    fn late(&self) -> SourceError {
+        SourceError {
+            kind: SourceErrorKind::Timeout,
+            message: format!("no answer within {} ms", self.settings.timeout.as_millis()),
+            retry_after: None,
+        }
     }
 
     /// What memory says.
@@ -262,11 +290,6 @@ impl Fetcher {
         identifiers: &[Identifier],
         deadline: Instant,
     ) -> Result<Lookup, SourceError> {
-        let late = |_| SourceError {
-            kind: SourceErrorKind::Timeout,
-            message: format!("no answer within {} ms", self.settings.timeout.as_millis()),
-            retry_after: None,
-        };
         let now = Timestamp::now().as_millis();
         let resume_at = self.resume_at.load(Ordering::Relaxed);
         if now < resume_at {
@@ -286,7 +309,7 @@ impl Fetcher {
         };
         tokio::time::timeout_at(deadline.into(), call)
             .await
-            .map_err(late)?
+            .map_err(|_| self.late())?
     }
 
     fn failed(&self, error: SourceError, now: Timestamp) -> Sighting {

@@ -9,6 +9,7 @@
 //! for [`plugin`], which makes loaded plugins usable as a [`Source`] or an
 //! [`Evaluator`].
 
+mod action;
 mod answer;
 mod chain;
 mod conflict;
@@ -39,6 +40,7 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 /// The device cache with what is prepared beside its records.
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
+pub use action::{Action, ActionError, ActionFailure, ActionState};
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, Status};

@@ -7,6 +7,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_domain::{Device, Identifier};
 
+use crate::action::{Action, ActionFailure, ActionState};
+
 /// One configured tenant of a device-management system.
 pub trait Source: Send + Sync + fmt::Debug {
     /// Asks for one endpoint by everything that is known about it, most
@@ -36,6 +38,17 @@ pub trait Source: Send + Sync + fmt::Debug {
             retry_after: None,
         })))
         .boxed()
+    }
+
+    /// Starts an action on the device that the source calls `key`. Ends by
+    /// `deadline`.
+    fn act<'a>(
+        &'a self,
+        _key: &'a str,
+        _action: &'a Action,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<ActionState, ActionFailure>> {
+        std::future::ready(Err(ActionFailure::NotSupported)).boxed()
     }
 
     /// Talks to the source, past every cache, and says what works and what does

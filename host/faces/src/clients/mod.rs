@@ -108,7 +108,6 @@ impl Client {
 
     /// Whether it may ask for actions of this kind. Asked by what carries out
     /// actions, never by a face alone.
-    #[expect(dead_code, reason = "the first face with actions is being built")]
     pub(crate) fn may_ask_for(&self, action: ActionKind) -> bool {
         self.actions.contains(&action)
     }

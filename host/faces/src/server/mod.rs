@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::clients::ClientsError;
 use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
+use crate::pxgrid::pubsub::relay;
 use crate::{FaceSettings, Limits, ListenerSettings};
 use connection::Connections;
 use local::LocalSocket;
@@ -126,6 +127,7 @@ impl Server {
             settings.clients,
             settings.limits,
             settings.inventory,
+            settings.ise,
             settings.pxgrid,
             gateway,
             registry,
@@ -167,6 +169,11 @@ impl Server {
             stopping: stopping.clone(),
             cut: cut.clone(),
         });
+        if let Some(pxgrid) = &self.faces.pxgrid {
+            let (pubsub, gateway) = (Arc::clone(&pxgrid.pubsub), Arc::clone(&self.faces.gateway));
+            let stopping = stopping.clone();
+            tasks.spawn(async move { relay(&gateway, &pubsub.broker, &stopping).await });
+        }
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             accepting.spawn(accept(listener, Arc::clone(&connections)));

@@ -1,6 +1,6 @@
 //! Who gets in.
 
-use portreeve_faces::{BindError, FaceSettings, Limits, ListenerSettings};
+use portreeve_faces::{BindError, FaceSettings, IseSettings, Limits, ListenerSettings};
 use reqwest::{Method, Version, tls};
 use serde_json::Value;
 
@@ -211,6 +211,7 @@ async fn plain_http_stays_on_this_machine() {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        ise: IseSettings::default(),
         pxgrid: None,
     };
     let error = bind(settings).await.unwrap_err();
@@ -223,6 +224,7 @@ async fn plain_http_stays_on_this_machine() {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        ise: IseSettings::default(),
         pxgrid: None,
     };
     assert!(matches!(

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use portreeve_faces::{BindError, FaceSettings, Limits, ListenerSettings};
+use portreeve_faces::{BindError, FaceSettings, IseSettings, Limits, ListenerSettings};
 use reqwest::Client;
 
 use crate::stand::*;
@@ -17,6 +17,7 @@ fn local(path: &Path) -> FaceSettings {
         clients: Vec::new(),
         limits: Limits::default(),
         inventory: None,
+        ise: IseSettings::default(),
         pxgrid: None,
     }
 }

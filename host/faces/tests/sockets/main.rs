@@ -15,6 +15,7 @@ mod authority;
 mod errors;
 mod imitated;
 mod intune;
+mod ise;
 mod limits;
 mod local;
 mod operations;

@@ -1,9 +1,12 @@
 //! Publish-subscribe: STOMP over WebSocket.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
+use portreeve_domain::ComplianceState;
 use portreeve_faces::Limits;
 use reqwest::Method;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Error;
@@ -12,6 +15,7 @@ use crate::stand::*;
 use crate::subscriber::{Node, Subscriber, basic};
 
 const SERVICE: &str = "com.example.svc";
+const ENDPOINTS: &str = "/topic/com.cisco.ise.mdm.endpoint";
 
 async fn stand() -> (Stand, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -257,16 +261,26 @@ async fn a_thousand_subscribers() {
             _ => format!("id-{number}"),
         };
         subscriber.subscribe(&topic, &id).await;
+        subscriber.subscribe(ENDPOINTS, "endpoints").await;
         ready.push(subscriber);
     }
     for mut subscriber in ready {
         subscribers.spawn(async move {
-            for number in 0..MESSAGES {
-                assert_eq!(subscriber.message().await, format!("{{\"n\":{number}}}"));
+            let mut endpoints = Vec::with_capacity(MESSAGES);
+            let mut number = 0;
+            for _ in 0..2 * MESSAGES {
+                let message = subscriber.message().await;
+                if message.starts_with("{\"macAddress\"") {
+                    endpoints.push(message);
+                } else {
+                    assert_eq!(message, format!("{{\"n\":{number}}}"));
+                    number += 1;
+                }
             }
             // Nothing more comes before the receipt.
             subscriber.send("DISCONNECT\nreceipt:end\n\n\0").await;
             assert_eq!(subscriber.heard().await, "RECEIPT\nreceipt-id:end\n\n\0");
+            endpoints
         });
     }
     for number in 0..MESSAGES {
@@ -274,13 +288,24 @@ async fn a_thousand_subscribers() {
             .publish(&topic, &format!("{{\"n\":{number}}}"))
             .await;
     }
-    while let Some(ended) = subscribers.join_next().await {
-        ended.unwrap();
+    for number in 0..MESSAGES {
+        let mac = format!("00:50:56:00:01:{number:02x}");
+        stand
+            .learnt(&mac, ComplianceState::Compliant, Duration::ZERO)
+            .await;
     }
-    let delivered = MESSAGES * (SUBSCRIBERS - 1);
+    let mut first: Option<Vec<String>> = None;
+    while let Some(endpoints) = subscribers.join_next().await {
+        let endpoints = endpoints.unwrap();
+        let first = first.get_or_insert_with(|| endpoints.clone());
+        assert_eq!(*first, endpoints);
+    }
+    let endpoints: HashSet<String> = first.unwrap().into_iter().collect();
+    assert_eq!(endpoints.len(), MESSAGES);
+    let delivered = MESSAGES * (SUBSCRIBERS - 1 + SUBSCRIBERS - 2);
     let metrics = stand.metrics().await;
     for line in [
-        format!("portreeve_pxgrid_published_total {MESSAGES}\n"),
+        format!("portreeve_pxgrid_published_total {}\n", 2 * MESSAGES),
         format!("portreeve_pxgrid_delivered_total {delivered}\n"),
         "portreeve_pxgrid_connections_ended_total{reason=\"slow\"} 0\n".to_owned(),
     ] {
@@ -294,4 +319,53 @@ fn raise_file_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+#[tokio::test]
+async fn every_change_of_an_endpoint() {
+    let (stand, _folder) = stand().await;
+    let consumer = Node::new(&stand, "consumer", &["subscribe"]).await;
+    let mut plain = consumer.connected(&stand).await;
+    let mut tls = consumer.connected_with_tls(&stand).await;
+    plain.subscribe(ENDPOINTS, "1").await;
+    tls.subscribe(ENDPOINTS, "2").await;
+    let states = [
+        ComplianceState::Compliant,
+        ComplianceState::NonCompliant,
+        ComplianceState::Compliant,
+    ];
+    for state in states {
+        stand.learnt(NOT_COMPLIANT, state, Duration::ZERO).await;
+        let expected = json!({
+            "macAddress": "00:50:56:00:00:02",
+            "registered": true,
+            "compliant": state == ComplianceState::Compliant,
+            "deviceManager": "contoso",
+        });
+        for subscriber in [&mut plain, &mut tls] {
+            let message: Value = serde_json::from_str(&subscriber.message().await).unwrap();
+            assert_eq!(message, expected);
+        }
+        // The same again is no change.
+        stand.learnt(NOT_COMPLIANT, state, Duration::ZERO).await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_goes() {
+    let (stand, _folder) = stand().await;
+    let consumer = Node::new(&stand, "consumer", &["subscribe"]).await;
+    let mut subscriber = consumer.connected(&stand).await;
+    subscriber.subscribe(ENDPOINTS, "1").await;
+    stand
+        .learnt(COMPLIANT, ComplianceState::Compliant, Duration::ZERO)
+        .await;
+    let message: Value = serde_json::from_str(&subscriber.message().await).unwrap();
+    assert_eq!(message["registered"], true);
+    stand.removed(COMPLIANT).await;
+    let message: Value = serde_json::from_str(&subscriber.message().await).unwrap();
+    assert_eq!(
+        message,
+        json!({ "macAddress": "00:50:56:00:00:01", "registered": false })
+    );
 }

@@ -11,21 +11,21 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
-    Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
-    Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
+    Absence, ActionKind, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding,
+    Identifier, Lists, Obligation, ObligationKind, Subject, Timestamp, Verdict,
 };
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, Face, FaceSettings, Limits, ListenerSettings,
-    PxgridSettings, Secret, Server, TlsSettings,
+    ClientAuthentication, ClientSettings, Face, FaceSettings, IseSettings, Limits,
+    ListenerSettings, PxgridSettings, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
 };
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, Gateway, GatewaySettings, Health, InventoryError,
-    InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source, SourceError,
-    SourceErrorKind, SourcePicture, SourceSettings,
+    CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
+    InventoryError, InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source,
+    SourceError, SourceErrorKind, SourcePicture, SourceSettings,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -51,6 +51,10 @@ pub(crate) const SCRIPT: &str = "Bearer script-key";
 pub(crate) const PATIENT: &str = "Bearer patient-key";
 /// `radius:radius-password`
 pub(crate) const RADIUS: &str = "Basic cmFkaXVzOnJhZGl1cy1wYXNzd29yZA==";
+/// `cisco:cisco-password`
+pub(crate) const CISCO: &str = "Basic Y2lzY286Y2lzY28tcGFzc3dvcmQ=";
+/// As that, and may lock screens.
+pub(crate) const ACTING: &str = "Bearer acting-key";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
 pub(crate) const ADMIN: &str = "Bearer admin-key";
 
@@ -213,13 +217,17 @@ fn gateway(
         sources: vec![source],
         chain: vec![policy],
         lists: Lists::default(),
+        // Where pxGrid is on.
+        feed: FeedSettings {
+            enabled: memory.store().is_some(),
+            ..FeedSettings::default()
+        },
         memory,
         sessions: Arc::default(),
         log: None,
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
-        feed: portreeve_gateway::FeedSettings::default(),
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -305,7 +313,15 @@ fn clients() -> Vec<ClientSettings> {
     elsewhere.networks.push("192.0.2.0/24".parse().unwrap());
     let mut patient = client("patient", bearer("patient-key"), &[Face::Rest]);
     patient.patience = Duration::from_secs(3);
+    let cisco = ClientAuthentication::Basic {
+        username: "cisco".to_owned(),
+        password: Secret::new("cisco-password".to_owned()),
+    };
+    let mut acting = client("acting", bearer("acting-key"), &[Face::Ise]);
+    acting.actions = vec![ActionKind::Lock];
     vec![
+        client("cisco", cisco, &[Face::Ise]),
+        acting,
         client("script", bearer("script-key"), &[Face::Rest]),
         patient,
         client("radius", basic, &[Face::Radius]),
@@ -383,6 +399,7 @@ impl Stand {
             clients: clients(),
             limits,
             inventory,
+            ise: IseSettings::default(),
             pxgrid: folder.map(|_| pxgrid()),
         };
         settings
@@ -415,6 +432,11 @@ impl Stand {
         }
     }
 
+    /// The gateway behind it.
+    pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// A request over TLS.
     pub(crate) fn request(&self, method: Method, path: &str, credential: &str) -> RequestBuilder {
         let url = format!("https://localhost:{}{path}", self.tls.port());
@@ -438,12 +460,23 @@ impl Stand {
 
     /// The management system said so a while ago.
     pub(crate) async fn learnt(&self, mac: &str, state: ComplianceState, ago: Duration) {
+        let device = device(mac, vec![mac.parse().unwrap()], state);
+        self.inventoried(vec![device], Vec::new(), ago).await;
+    }
+
+    /// The management system does not have it any more.
+    pub(crate) async fn removed(&self, mac: &str) {
+        let removals = vec![mac.to_owned()];
+        self.inventoried(Vec::new(), removals, Duration::ZERO).await;
+    }
+
+    async fn inventoried(&self, upserts: Vec<Device>, removals: Vec<String>, ago: Duration) {
         let picture = SourcePicture::new(self.gateway.memory(), "contoso").unwrap();
         let ago = u64::try_from(ago.as_millis()).unwrap();
         let fetched_at = Timestamp::from_millis(Timestamp::now().as_millis() - ago);
         let change = Change {
-            upserts: vec![device(mac, vec![mac.parse().unwrap()], state)],
-            removals: Vec::new(),
+            upserts,
+            removals,
             fetched_at,
         };
         let state = InventoryState {

@@ -11,13 +11,15 @@ use portreeve_faces::{
 use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{
-    BasicConfig, CertificateMatch, ClientConfig, PxgridConfig, SecretSetting, ServerConfig,
+    BasicConfig, CertificateMatch, ClientConfig, IseConfig, PxgridConfig, SecretSetting,
+    ServerConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.
 pub(crate) fn face_settings(
     server: ServerConfig,
     clients: &[ClientConfig],
+    ise: &IseConfig,
     control: Option<PathBuf>,
     inventory: Arc<Inventory>,
     pxgrid: Option<PxgridConfig>,
@@ -53,6 +55,7 @@ pub(crate) fn face_settings(
         clients: clients.iter().map(client).collect(),
         limits,
         inventory: Some(inventory),
+        ise: ise.to_settings(),
         pxgrid: pxgrid.map(|pxgrid| PxgridSettings {
             node_name: pxgrid.node_name,
             url: pxgrid.url,

@@ -62,13 +62,13 @@ pub(crate) fn gateway_settings(
     }
 }
 
-/// Changes are told if any client has a face that needs them or lists devices.
+/// Changes are told if pxGrid is on or any client has a face that lists devices.
 /// For others the verdicts of all devices are not worth being kept.
 pub(crate) fn feed_settings(config: &Config) -> FeedSettings {
     let clients = config.clients.0.iter();
     let mut faces = clients.flat_map(|client| &client.faces);
     FeedSettings {
-        enabled: faces.any(|face| matches!(face, Face::Ise | Face::Pxgrid)),
+        enabled: config.pxgrid.is_some() || faces.any(|face| *face == Face::Ise),
         ..FeedSettings::default()
     }
 }

@@ -122,6 +122,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let faces = assemble::face_settings(
         config.server,
         &config.clients.0,
+        &config.ise,
         control,
         Arc::clone(&inventory),
         config.pxgrid,

@@ -13,6 +13,7 @@ mod connector;
 mod credential;
 mod environment;
 mod file;
+mod ise;
 mod list;
 mod load;
 mod log;
@@ -41,6 +42,7 @@ pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
+pub(crate) use ise::IseConfig;
 pub(crate) use list::ListConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use named::Named;
@@ -65,6 +67,7 @@ use read::{Reader, Section};
 pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
+    pub(crate) ise: IseConfig,
     pub(crate) sources: SourcesConfig,
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
@@ -118,6 +121,7 @@ impl Config {
         let clients = clients.filter_map(|(name, section)| client::read(name, section));
         let clients = Named(clients.collect());
         client::report_same(&clients.0, root.reader);
+        let ise = IseConfig::read(root.section("ise"));
 
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
@@ -160,6 +164,7 @@ impl Config {
         Some(Self {
             server: server?,
             clients,
+            ise,
             sources: sources_config,
             connectors,
             chain: chain_config,

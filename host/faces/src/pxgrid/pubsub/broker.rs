@@ -69,14 +69,12 @@ impl Broker {
         self.metrics.delivered.inc_by(sent);
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the change feed will ask"))]
     /// Whether anybody would get a message. Whoever subscribes later does not
     /// expect what was before.
     pub(crate) fn has_subscribers(&self, topic: &str) -> bool {
         self.topics.lock().by_name.contains_key(topic)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the change feed will ask"))]
     /// Tells everybody who subscribed to a topic that messages of it were lost,
     /// and ends their connections.
     pub(super) fn give_up(&self, topic: &str) {

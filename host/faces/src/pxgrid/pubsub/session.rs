@@ -34,8 +34,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const BATCH: usize = 64;
 /// A client that is further behind is told so and cut off.
 const ROOM: Room = Room {
-    frames: 4096,
-    bytes: 4 << 20,
+    frames: 16 << 10,
+    bytes: 8 << 20,
 };
 
 type Socket<S> = WebSocketStream<S>;

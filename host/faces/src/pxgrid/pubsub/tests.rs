@@ -219,7 +219,7 @@ async fn a_slow_client_is_told_and_stops_nobody() {
     let mut quick = stand.subscriber().await;
     let body = format!("\"{}\"", "x".repeat(1_000));
     // More than the pipe and the queue hold.
-    let count = 6_000;
+    let count = 12_000;
     let pubsub = Arc::clone(&stand.pubsub);
     for _ in 0..count {
         pubsub.broker.publish("/topic/a", body.as_bytes());
@@ -247,7 +247,7 @@ async fn a_client_that_reads_nothing_is_gone_in_the_end() {
     let mut stand = Stand::new();
     let _slow = stand.subscriber().await;
     let body = format!("\"{}\"", "x".repeat(1_000));
-    for _ in 0..6_000 {
+    for _ in 0..12_000 {
         stand.pubsub.broker.publish("/topic/a", body.as_bytes());
         tokio::task::yield_now().await;
     }
