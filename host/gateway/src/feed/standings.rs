@@ -93,7 +93,9 @@ impl Standings {
     pub(super) fn give_back(&mut self, names: &[u64]) -> bool {
         let mut is_any = false;
         for name in names {
-            is_any |= self.taken_over.remove(name);
+            if !self.bearers.contains_key(name) {
+                is_any |= self.taken_over.remove(name);
+            }
         }
         is_any
     }

@@ -482,7 +482,8 @@ proptest! {
                 }
             }
             work(&mut worker, &stand).await;
-            if sources > 1 && !names.serials {
+            let are_told_apart = names.serials || (names.guids && sources == 1);
+            if !are_told_apart {
                 // Nor is whom else it may have been taken for.
                 stand.gateway.feed.touched.note_all();
                 work(&mut worker, &stand).await;
