@@ -24,6 +24,7 @@ const CHAINS: [usize; 3] = [1, 2, 4];
 
 fn hits(criterion: &mut Criterion) {
     let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
     let connection = connection();
     let mut group = criterion.benchmark_group("hit");
     for count in SIZES {
@@ -33,6 +34,8 @@ fn hits(criterion: &mut Criterion) {
             let (gateway, asked) = made.get_or_insert_with(|| {
                 let gateway = gateway(vec![Arc::new(Permits)]).unwrap();
                 tokio.block_on(fill(&gateway, count));
+                // As after a start or an inventory.
+                gateway.memory().settle();
                 let numbers = (0..200_000).map(|step| scramble(step) % u64::from(count));
                 let asked: Vec<Question> = numbers
                     .map(|number| question(u32::try_from(number).unwrap(), &connection))
@@ -68,6 +71,7 @@ impl Evaluator for Undecided {
 
 fn chains(criterion: &mut Criterion) {
     let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
     let runtime = Runtime::new(&RuntimeSettings::default()).unwrap();
     let fresh = tokio.block_on(baseline(&runtime, Reuse::Fresh));
     let reused = tokio.block_on(baseline(&runtime, Reuse::UpTo { calls: 1_000_000 }));

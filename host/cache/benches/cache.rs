@@ -43,6 +43,8 @@ fn devices(count: u64) -> DeviceCache {
     for number in 0..count {
         cache.insert(SOURCE, &device(number), NOW);
     }
+    // As the gateway does when it has read many.
+    cache.settle();
     cache
 }
 

@@ -18,6 +18,7 @@ mod device;
 mod flights;
 mod freshness;
 mod index;
+mod machine;
 pub mod packed;
 mod ring;
 mod seats;
@@ -26,7 +27,8 @@ mod verdict;
 use std::time::Duration;
 
 pub use device::{
-    DeviceCache, DeviceStatistics, Provenance, Record, Records, Remembered, SourceId, Weighed,
+    Attached, DeviceCache, DeviceStatistics, Provenance, Record, Records, Remembered, Restoring,
+    SourceId, Weighed,
 };
 pub use flights::{Boarding, Flights, FlightsFull, Lost, Pilot, Seat};
 pub use freshness::{Freshness, FreshnessRules};

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use arc_swap::{ArcSwapAny, Guard, RefCnt};
 
+use crate::machine::Blocks;
+
 /// Seats that are allocated together.
 const PART: usize = 4_096;
 /// More than this no cache holds, whatever its settings say.
@@ -38,6 +40,13 @@ impl<E: RefCnt> Seats<E> {
         match part.and_then(|part| part.get(number % PART)) {
             Some(seat) => seat.load(),
             None => Guard::from_inner(None),
+        }
+    }
+
+    /// Notes where the seats are.
+    pub(crate) fn note(&self, blocks: &mut Blocks) {
+        for part in self.parts.iter().filter_map(OnceLock::get) {
+            blocks.note(part);
         }
     }
 

@@ -4,7 +4,6 @@
 //! Everything else goes through axum, which knows those paths too, so that
 //! other methods on them are refused properly.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,14 +11,14 @@ use axum::Router;
 use axum::extract::{Extension, Request as AxumRequest, State};
 use axum::response::{IntoResponse as _, Response as AxumResponse};
 use axum::routing::{get, post};
-use http::header::ALLOW;
+use http::header::{ALLOW, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt as _;
 
 use crate::body::Reply;
-use crate::clients::{Client, Face};
+use crate::clients::{AuthenticationFailure, Client, Face, Peer};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
@@ -27,11 +26,14 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, intune, ise, jamf, kandji, openapi, operations, pxgrid, quarantine, radius,
-    rest, token,
+    admin, clearpass, configuration, intune, ise, jamf, kandji, openapi, operations, pxgrid,
+    quarantine, radius, rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// When somebody whose credential nobody looked at should try again.
+const LEAVE_ALONE: Duration = Duration::from_secs(2);
 
 /// Bytes of a request's header section, names and values. hyper cuts off what
 /// is far above this without reading on.
@@ -42,15 +44,6 @@ const LARGEST_HEADER: usize = 16 << 10;
 pub(crate) struct Caller {
     pub(crate) client: Arc<Client>,
     pub(crate) request_id: RequestId,
-}
-
-/// Where a connection comes from.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: IpAddr,
-    /// The client whose certificate was verified, or who opened the socket in
-    /// the file system.
-    pub(crate) certified: Option<Arc<Client>>,
 }
 
 /// Who asks for a way to prove who they are, for handlers behind axum.
@@ -89,6 +82,7 @@ impl Dispatcher {
             .route("/readyz", get(operations::readyz))
             .route("/metrics", get(operations::metrics))
             .route("/openapi.json", get(openapi::document))
+            .merge(configuration::routes())
             .merge(ise::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
@@ -153,7 +147,16 @@ impl Dispatcher {
             let mut request = request;
             request.extensions_mut().insert(peer.clone());
             request.extensions_mut().insert(id.clone());
-            return self.route(None, id, request).await;
+            let has_credential = request.headers().contains_key(AUTHORIZATION);
+            let routed = self.route(None, id, request).await;
+            if let Err(problem) = &routed
+                && problem.kind() == ProblemKind::NotAuthenticated
+                && has_credential
+            {
+                // Somebody may be guessing; too many who do are not waited for.
+                let _ = Box::pin(self.faces.clients.slow_down(peer.address)).await;
+            }
+            return routed;
         }
         if area == Area::Face(Face::Intune) && intune::is_open(request.uri().path()) {
             let mut request = request;
@@ -163,7 +166,7 @@ impl Dispatcher {
             });
             return self.route(None, id, request).await;
         }
-        let client = self.authenticate(peer, area, id, &request)?;
+        let client = &self.authenticate(peer, area, id, &request).await?;
         *asker = Some(Arc::clone(client));
         self.admit(client, peer, id)?;
         match Route::of(request.method(), request.uri().path()) {
@@ -176,38 +179,26 @@ impl Dispatcher {
         }
     }
 
-    fn authenticate<'a>(
-        &'a self,
-        peer: &'a Peer,
+    async fn authenticate(
+        &self,
+        peer: &Peer,
         area: Area,
         id: &RequestId,
         request: &Request<Incoming>,
-    ) -> Result<&'a Arc<Client>, Problem> {
-        let metrics = &self.faces.metrics;
-        let clients = &self.faces.clients;
-        let certified = peer.certified.as_ref();
+    ) -> Result<Arc<Client>, Problem> {
         let (headers, path) = (request.headers(), request.uri().path());
-        let client = token::holder(&self.faces, area, path, headers, peer.address)
-            .unwrap_or_else(|| clients.authenticate(headers, certified, peer.address))
-            .map_err(|failure| {
-            metrics.count_failure(failure);
-            tracing::warn!(
-                reason = failure.as_str(),
-                peer = %peer.address,
-                request = id.as_str(),
-                "a client was not authenticated"
-            );
-            // Which of the reasons it was is for the log: whoever guesses need
-            // not know how close they are.
-            Problem::new(
-                ProblemKind::NotAuthenticated,
-                "expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client",
-            )
-        })?;
+        let recognised = match token::holder(&self.faces, area, path, headers, peer.address) {
+            Some(held) => held,
+            None => self.faces.clients.recognise(headers, peer).await,
+        };
+        let client = match recognised {
+            Ok(client) => client,
+            Err(failure) => return Err(self.not_authenticated(failure, peer, id).await),
+        };
         if let Area::Face(face) = area
             && !client.may_use(face)
         {
-            metrics.not_allowed.inc();
+            self.faces.metrics.not_allowed.inc();
             tracing::warn!(
                 client = &*client.name,
                 face = face.as_str(),
@@ -219,6 +210,47 @@ impl Dispatcher {
             return Err(Problem::new(ProblemKind::NotAllowed, detail));
         }
         Ok(client)
+    }
+
+    /// Counts and logs a failure, and keeps its answer back if somebody may be
+    /// guessing.
+    async fn not_authenticated(
+        &self,
+        failure: AuthenticationFailure,
+        peer: &Peer,
+        id: &RequestId,
+    ) -> Problem {
+        self.faces.metrics.count_failure(failure);
+        tracing::warn!(
+            reason = failure.as_str(),
+            peer = %peer.address,
+            request = id.as_str(),
+            "a client was not authenticated"
+        );
+        let clients = &self.faces.clients;
+        let failure = if failure.is_guess() {
+            let slowed = Box::pin(clients.slow_down(peer.address)).await;
+            slowed.err().unwrap_or(failure)
+        } else {
+            failure
+        };
+        // Which of the reasons it was is for the log: whoever guesses need not
+        // know how close they are.
+        match failure {
+            AuthenticationFailure::TooMany => {
+                let detail = "too many wrong credentials came from this address";
+                Problem::new(ProblemKind::TooManyRequests, detail).retry_after(LEAVE_ALONE)
+            }
+            AuthenticationFailure::Busy => {
+                let detail = "too many credentials are being verified";
+                Problem::new(ProblemKind::Busy, detail).retry_after(LEAVE_ALONE)
+            }
+            _ => Problem::new(
+                ProblemKind::NotAuthenticated,
+                "expected `Authorization` with Basic or Bearer, or a client certificate, of a configured client",
+            )
+            .challenges(clients.now().challenges()),
+        }
     }
 
     fn admit(&self, client: &Client, peer: &Peer, id: &RequestId) -> Result<(), Problem> {
@@ -298,6 +330,23 @@ pub(crate) fn finish(reply: &mut Reply, elapsed: Duration, id: RequestId) {
 
 /// `total;dur=` with milliseconds, to three places.
 fn server_timing(elapsed: Duration) -> HeaderValue {
+    /// Those of nearly all hits, which need no memory.
+    const SHORT: [&str; 10] = [
+        "total;dur=0.000",
+        "total;dur=0.001",
+        "total;dur=0.002",
+        "total;dur=0.003",
+        "total;dur=0.004",
+        "total;dur=0.005",
+        "total;dur=0.006",
+        "total;dur=0.007",
+        "total;dur=0.008",
+        "total;dur=0.009",
+    ];
+    let short = usize::try_from(elapsed.as_micros()).ok();
+    if let Some(text) = short.and_then(|micros| SHORT.get(micros)) {
+        return HeaderValue::from_static(text);
+    }
     let mut text = *b"total;dur=00000000.000";
     let (_, digits) = text.split_at_mut(10);
     let mut micros = elapsed.as_micros();

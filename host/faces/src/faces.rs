@@ -1,16 +1,18 @@
 //! What all faces share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use portreeve_domain::Question;
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
+use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
-use crate::clients::Clients;
+use crate::clients::{Clients, RosterSettings};
+use crate::configuration::Configuration;
 use crate::intune::Replay;
 use crate::ise::Ise;
 use crate::metrics::Metrics;
@@ -43,11 +45,14 @@ pub(crate) struct Faces {
     /// Questions that memory cannot answer.
     waiting: Semaphore,
     stopping: AtomicBool,
+    /// Set once there is one, which knows the server.
+    pub(crate) configuration: OnceLock<Arc<dyn Configuration>>,
 }
 
 impl Faces {
     pub(crate) fn new(
         clients: Vec<ClientSettings>,
+        issuers: &[CertificateDer<'static>],
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
         ise: IseSettings,
@@ -60,10 +65,15 @@ impl Faces {
             .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
             .transpose()?;
         let sources: Vec<_> = gateway.source_names().cloned().collect();
+        let clients = RosterSettings {
+            clients,
+            sources: &sources,
+            issuers,
+        };
         Ok(Self {
             pxgrid,
             gateway,
-            clients: Clients::new(clients, &sources)?,
+            clients: Clients::new(clients)?,
             tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
             assertions: Replay::default(),
             metrics: Metrics::register(registry)?,
@@ -74,6 +84,7 @@ impl Faces {
             ise: Ise::new(ise),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
+            configuration: OnceLock::new(),
         })
     }
 

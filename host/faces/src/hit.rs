@@ -10,8 +10,8 @@ use portreeve_domain::{Asked, Guid, Identifier, MacAddress};
 use portreeve_gateway::{Form, Hit, Moving};
 
 use crate::body::Reply;
-use crate::clients::Face;
-use crate::dispatch::{Dispatcher, Peer, finish, is_small};
+use crate::clients::{Face, Peer};
+use crate::dispatch::{Dispatcher, finish, is_small};
 use crate::journal::{self, Noted};
 use crate::metrics::{Area, Outcome};
 use crate::text::Rfc3339;
@@ -21,8 +21,10 @@ pub(crate) const REST: Form = Form::new(0);
 /// How the RADIUS face does.
 pub(crate) const RADIUS: Form = Form::new(1);
 
-/// The longest thing that belongs into a hole: a quoted point in time.
-const LONGEST: usize = 26;
+/// A quoted point in time, the longest thing that belongs into a hole.
+const MOMENT: usize = 26;
+/// Header fields of a response, those that are added later included.
+const HEADERS: usize = 4;
 
 const DEVICES: &str = "/v1/devices/";
 
@@ -42,10 +44,10 @@ impl Dispatcher {
         if !is_small(headers) {
             return None;
         }
-        let clients = &self.faces.clients;
-        let certified = peer.certified.as_ref();
-        let client = clients
-            .authenticate(headers, certified, peer.address)
+        let roster = self.faces.clients.now();
+        let certified = peer.client(&roster);
+        let client = roster
+            .authenticate(headers, certified.client(), peer.address)
             .ok()
             .filter(|client| client.may_use(Face::Rest))?;
         let asked = Asked {
@@ -87,19 +89,35 @@ pub(crate) fn served(hit: &Hit, asked: &[Identifier]) -> (Reply, Outcome) {
 
 /// A hit as a response.
 fn reply(hit: &Hit) -> Reply {
-    let mut body = Vec::with_capacity(room(hit));
+    // Exactly as much, so that the bytes need no second piece of memory.
+    let mut body = Vec::with_capacity(length(hit));
     fill(hit, &mut body);
     let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *response.status_mut() = StatusCode::from_u16(hit.status()).unwrap_or_default();
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Bytes that a hit needs at most.
-pub(crate) fn room(hit: &Hit) -> usize {
-    hit.bytes().len() + hit.holes().len() * LONGEST
+/// Bytes that a hit needs.
+fn length(hit: &Hit) -> usize {
+    let filled = hit.holes().iter().map(|hole| match hole.content {
+        Moving::Time | Moving::FetchedAt(_) => MOMENT,
+        Moving::Age(source) => digits(age(hit, source)),
+    });
+    hit.bytes().len() + filled.sum::<usize>()
+}
+
+/// Seconds since this source said what is used here.
+fn age(hit: &Hit, source: u8) -> u64 {
+    hit.at().since(hit.fetched_at(source)).as_secs()
+}
+
+/// How long a number is as text.
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// Appends a hit's text with its holes filled in.
@@ -114,9 +132,8 @@ pub(crate) fn fill(hit: &Hit, out: &mut Vec<u8>) {
             Moving::Time => write_moment(hit.at(), out),
             Moving::FetchedAt(source) => write_moment(hit.fetched_at(source), out),
             Moving::Age(source) => {
-                let age = hit.at().since(hit.fetched_at(source)).as_secs();
                 // Writing to memory does not fail.
-                let _ = serde_json::to_writer(&mut *out, &age);
+                let _ = serde_json::to_writer(&mut *out, &age(hit, source));
             }
         }
     }
@@ -132,6 +149,13 @@ fn write_moment(moment: portreeve_domain::Timestamp, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_numbers() {
+        for number in [0, 1, 9, 10, 99, 100, 86_400, u64::MAX] {
+            assert_eq!(digits(number), number.to_string().len(), "{number}");
+        }
+    }
 
     #[test]
     fn only_what_needs_no_memory_is_read_at_once() {

@@ -15,6 +15,7 @@ mod admin;
 mod body;
 mod clearpass;
 mod clients;
+mod configuration;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
@@ -42,11 +43,15 @@ mod text;
 mod token;
 mod told;
 
-pub use clients::{ClientAuthentication, ClientSettings, ClientsError, Face, RateLimit, Secret};
+pub use clients::{
+    Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
+    RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
+};
+pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;
 pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;
-pub use server::{BindError, Server};
+pub use server::{BindError, ReloadError, Reloader, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use crate::clients::Challenges;
 use crate::json::Json;
 
 /// What kind of problem it is. Each has a `type` of its own, which clients may
@@ -47,6 +48,8 @@ pub(crate) enum ProblemKind {
     CannotTell,
     /// A source could not be read.
     SourceFailed,
+    /// The configuration has mistakes.
+    ConfigurationRefused,
     /// The fault is ours.
     Internal,
 }
@@ -71,6 +74,7 @@ impl ProblemKind {
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
+            Self::ConfigurationRefused => "urn:portreeve:problem:configuration-refused",
             Self::Internal => "urn:portreeve:problem:internal",
         }
     }
@@ -94,6 +98,7 @@ impl ProblemKind {
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
+            Self::ConfigurationRefused => "The configuration has mistakes",
             Self::Internal => "Something went wrong inside Portreeve",
         }
     }
@@ -114,6 +119,7 @@ impl ProblemKind {
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
+            Self::ConfigurationRefused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -126,6 +132,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     retry_after: Option<Duration>,
     allow: Option<HeaderValue>,
+    challenges: Challenges,
 }
 
 impl Problem {
@@ -136,6 +143,7 @@ impl Problem {
             detail: detail.into(),
             retry_after: None,
             allow: None,
+            challenges: Challenges::default(),
         }
     }
 
@@ -154,6 +162,13 @@ impl Problem {
     #[must_use]
     pub(crate) fn allow(mut self, methods: Option<HeaderValue>) -> Self {
         self.allow = methods;
+        self
+    }
+
+    /// The ways in which a client could prove itself.
+    #[must_use]
+    pub(crate) fn challenges(mut self, challenges: Challenges) -> Self {
+        self.challenges = challenges;
         self
     }
 
@@ -190,14 +205,15 @@ impl Problem {
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.append(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"portreeve\", charset=\"UTF-8\""),
-            );
-            headers.append(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"portreeve\""),
-            );
+            let Challenges { basic, bearer } = self.challenges;
+            let challenges = [
+                (basic, "Basic realm=\"portreeve\", charset=\"UTF-8\""),
+                // One at least has to be there (RFC 9110, section 15.5.2).
+                (bearer || !basic, "Bearer realm=\"portreeve\""),
+            ];
+            for (_, challenge) in challenges.into_iter().filter(|(possible, _)| *possible) {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
         }
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(after).into());

@@ -1,5 +1,6 @@
 //! Every request has a name that answers and logs repeat.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,14 +16,32 @@ const LONGEST: usize = 64;
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     process: u64,
-    next: AtomicU64,
+}
+
+/// Numbers that a thread takes for itself at once, so that threads do not wait
+/// for each other with every request.
+const BLOCK: u64 = 1024;
+
+/// A number that no other request of this process has.
+fn next_number() -> u64 {
+    static NEXT_BLOCK: AtomicU64 = AtomicU64::new(BLOCK);
+    thread_local! {
+        static NEXT: Cell<u64> = const { Cell::new(0) };
+    }
+    NEXT.with(|next| {
+        let mut number = next.get();
+        if number.is_multiple_of(BLOCK) {
+            number = NEXT_BLOCK.fetch_add(BLOCK, Ordering::Relaxed);
+        }
+        next.set(number.wrapping_add(1));
+        number
+    })
 }
 
 impl RequestIds {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             process: RandomState::new().hash_one(std::process::id()),
-            next: AtomicU64::new(1),
         })
     }
 
@@ -37,7 +56,7 @@ impl RequestIds {
     }
 
     fn make(&self) -> HeaderValue {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let number = next_number();
         let mut text = [0; 24];
         let mut digits = (u128::from(self.process) << 32) | u128::from(number & 0xffff_ffff);
         for digit in text.iter_mut().rev() {

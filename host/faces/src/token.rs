@@ -157,17 +157,18 @@ impl Tokens {
 
 /// The client that presents a token of ours, or why it is not taken. `None`
 /// when none is presented: the request has to prove itself in another way.
-pub(crate) fn holder<'a>(
-    faces: &'a Faces,
+pub(crate) fn holder(
+    faces: &Faces,
     area: Area,
     path: &str,
     headers: &HeaderMap,
     address: IpAddr,
-) -> Option<Result<&'a Arc<Client>, AuthenticationFailure>> {
+) -> Option<Result<Arc<Client>, AuthenticationFailure>> {
     let text = presented(area, headers.get(AUTHORIZATION))?;
     match faces.tokens.read(text) {
         Bearer::Own(claims) if claims.purpose.serves(area, path) => {
-            Some(faces.clients.named(&claims.client, address))
+            let roster = faces.clients.now();
+            Some(roster.named(&claims.client, address).cloned())
         }
         Bearer::Own(_) | Bearer::Expired => Some(Err(AuthenticationFailure::Wrong)),
         Bearer::Foreign => None,

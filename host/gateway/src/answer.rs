@@ -60,8 +60,7 @@ impl Gateway {
             }
             seen += 1;
         }
-        let used = used?;
-        let attached = used.attached();
+        let attached = used?.attached();
         let prepared = attached.as_ref()?;
         let rules = self.rules.load();
         if !prepared.holds(&sighted, &rules, asked, now, &self.hasher)
@@ -74,11 +73,13 @@ impl Gateway {
             let sightings = self.recall(asked.identifiers, view.sources, now);
             self.refresh_behind(asked.identifiers, &sightings);
         }
-        self.metrics.count_hit(prepared.verdict);
+        let verdict = prepared.verdict;
+        self.metrics.count_hit(verdict);
         Some(Hit {
-            prepared: Arc::clone(prepared),
+            prepared: attached,
             form,
             is_stale,
+            verdict,
             at: now,
             fetched_at,
         })

@@ -148,6 +148,13 @@ impl Gateway {
             next_chain: AtomicU64::new(1),
             tasks,
         });
+        gateway.tasks.spawn_blocking({
+            let memory = Arc::clone(&gateway.memory);
+            move || {
+                portreeve_store::give_way();
+                memory.settle();
+            }
+        });
         if gateway.feed.is_enabled() {
             gateway.memory.tell(&gateway.feed.touched);
             gateway.feed.start(&gateway, &gateway.tasks);

@@ -4,11 +4,12 @@
 //! A hit compares a few numbers and copies a text. It looks at no fact of the
 //! device: the numbers say that none of those the decision rests on has changed.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_cache::{ChainId, Weighed};
+use portreeve_cache::{Attached, ChainId, Weighed};
 use portreeve_domain::{Answer, Asked, Fact, FactsRead, Timestamp, Verdict};
 use portreeve_store::decisions::Judged;
 
@@ -233,13 +234,28 @@ impl Weighed for Prepared {
 }
 
 /// An answer out of memory that was prepared before.
-#[derive(Debug)]
+///
+/// It is for one response and not for keeping: a thread has a few of these to
+/// lend without touching a count that all threads share.
 pub struct Hit {
-    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) prepared: Attached<Prepared>,
     pub(crate) form: Form,
     pub(crate) at: Timestamp,
     pub(crate) is_stale: bool,
+    pub(crate) verdict: Verdict,
     pub(crate) fetched_at: [Timestamp; MOST_SOURCES],
+}
+
+impl fmt::Debug for Hit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Hit")
+            .field("form", &self.form)
+            .field("at", &self.at)
+            .field("is_stale", &self.is_stale)
+            .field("verdict", &self.verdict)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Hit {
@@ -260,18 +276,18 @@ impl Hit {
 
     /// There is one, or it would be no hit.
     fn text(&self) -> Option<&Text> {
-        self.prepared.text(self.form)
+        self.prepared.as_ref()?.text(self.form)
     }
 
     /// What was decided.
-    pub fn verdict(&self) -> Verdict {
-        self.prepared.verdict
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
     }
 
     /// What the decision log wants to know about it, if it does. Nothing has
     /// changed.
     pub fn judged(&self) -> Option<&Arc<Judged>> {
-        self.prepared.judged.as_ref()
+        self.prepared.as_ref()?.judged.as_ref()
     }
 
     /// When the question was asked.

@@ -45,6 +45,12 @@ pub(crate) enum Command {
     /// Run the gateway
     #[command(after_help = SERVE_HELP)]
     Serve(ConfigArgument),
+    /// Let the gateway that runs read its configuration again
+    #[command(after_help = RELOAD_HELP)]
+    Reload(Reload),
+    /// Add, list, rotate and revoke clients
+    #[command(subcommand, after_help = CLIENT_HELP)]
+    Client(ClientCommand),
     /// Check the configuration without touching the network
     #[command(after_help = CHECK_CONFIG_HELP)]
     CheckConfig(CheckConfig),
@@ -183,6 +189,98 @@ pub(crate) struct ConfigArgument {
     /// Configuration file; else `PORTREEVE_CONFIG` names it, else it is `/etc/portreeve/portreeve.toml`
     #[arg(long, short, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Add a client; prints its new key once
+    Add(Box<ClientAdd>),
+    /// Show all clients, without secrets
+    List {
+        #[command(flatten)]
+        arguments: ClientArguments,
+    },
+    /// Give a client a new key; prints it once
+    Rotate {
+        /// Name of the client
+        name: String,
+
+        /// How long the key before stays valid, e.g. `30m`, `1h` or `7d`; `0s` ends it at once
+        #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = crate::moment::span)]
+        overlap: std::time::Duration,
+
+        #[command(flatten)]
+        arguments: ClientArguments,
+    },
+    /// Take a client out; it is refused from its next request on
+    Revoke {
+        /// Name of the client
+        name: String,
+
+        #[command(flatten)]
+        arguments: ClientArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientArguments {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgument,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClientAdd {
+    /// Its name in the configuration, logs and policies
+    pub(crate) name: String,
+
+    /// What it may use, e.g. `rest` or `radius`; may be given several times
+    #[arg(long = "face", value_name = "FACE", required = true)]
+    pub(crate) faces: Vec<String>,
+
+    /// From where it may connect, e.g. `10.0.0.0/8`; may be given several times
+    #[arg(long = "network", value_name = "NETWORK")]
+    pub(crate) networks: Vec<ipnet::IpNet>,
+
+    /// User name for HTTP Basic; without it the key goes after `Bearer`
+    #[arg(long, value_name = "USERNAME")]
+    pub(crate) basic: Option<String>,
+
+    /// Take the password in this file and make no key
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, requires = "basic")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// No key: a certificate of a trusted issuer with this name
+    #[arg(long, value_name = "NAME", conflicts_with = "basic")]
+    pub(crate) san: Option<String>,
+
+    /// No key: the certificate with this SHA-256 fingerprint
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["basic", "san"])]
+    pub(crate) fingerprint: Option<String>,
+
+    /// A connector that it may see, otherwise all; may be given several times
+    #[arg(long = "source", value_name = "CONNECTOR")]
+    pub(crate) sources: Vec<String>,
+
+    /// How often it may ask, e.g. `100/s`
+    #[arg(long, value_name = "RATE")]
+    pub(crate) rate_limit: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) arguments: ClientArguments,
 }
 
 #[derive(Debug, Args)]
@@ -353,6 +451,30 @@ Examples:
   portreeve serve --config ./portreeve.toml --log debug
 
 Exit codes: 0 ended by a signal, 1 error, 2 wrong usage";
+
+const RELOAD_HELP: &str = "\
+Clients, their keys and the server's certificates take effect at once, without a dropped
+connection. A configuration with a mistake changes nothing. SIGHUP does the same.
+
+Examples:
+  portreeve reload
+  portreeve reload --json | jq .needs_restart
+
+Exit codes: 0 done, 1 failed, 2 wrong usage";
+
+const CLIENT_HELP: &str = "\
+Each client has a file of its own, `clients.d/NAME.toml` beside the configuration, which has to
+have `include = [\"clients.d/*.toml\"]`. Only hashes of keys are kept. A gateway that runs reads
+its configuration again at once.
+
+Examples:
+  portreeve client add helpdesk --face rest --network 10.1.0.0/16
+  portreeve client add radius --face radius --basic radius
+  portreeve client list --json | jq '.clients[].name'
+  portreeve client rotate helpdesk --overlap 7d
+  portreeve client revoke helpdesk
+
+Exit codes: 0 done, 1 failed, 2 wrong usage";
 
 const CHECK_CONFIG_HELP: &str = "\
 Reads the configuration, its certificates, keys and secrets, loads every plugin and checks its

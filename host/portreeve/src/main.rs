@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod moment;
 mod output;
+mod reload;
 mod telemetry;
 
 use std::io;

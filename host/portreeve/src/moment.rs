@@ -27,6 +27,22 @@ impl Moment {
     }
 }
 
+/// A point in time as in RFC 3339, to the second.
+pub(crate) fn rfc3339(moment: Timestamp) -> String {
+    let seconds = i64::try_from(moment.as_millis() / 1000).unwrap_or(i64::MAX);
+    let shown = OffsetDateTime::from_unix_timestamp(seconds);
+    let shown = shown.ok().and_then(|moment| moment.format(&Rfc3339).ok());
+    shown.unwrap_or_default()
+}
+
+/// A span of time, e.g. `1h`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(Moment::Ago(span)) => Ok(span),
+        _ => Err(format!("`{text}` is no span of time; write e.g. `1h`")),
+    }
+}
+
 impl FromStr for Moment {
     type Err = String;
 
@@ -57,6 +73,13 @@ fn expected(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_written() {
+        let moment = Timestamp::from_millis(1_795_852_800_999);
+        assert_eq!(rfc3339(moment), "2026-11-28T08:00:00Z");
+        assert_eq!(rfc3339(Timestamp::from_millis(u64::MAX)), "");
+    }
 
     #[test]
     fn times_are_read() {

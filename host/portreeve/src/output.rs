@@ -25,6 +25,11 @@ pub(crate) fn line(text: impl Display) -> io::Result<()> {
     writeln!(anstream::stdout().lock(), "{text}")
 }
 
+/// One line beside the data.
+pub(crate) fn note(text: &str) -> io::Result<()> {
+    writeln!(anstream::stderr().lock(), "{text}")
+}
+
 /// One JSON document of data.
 pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(document)?)?;

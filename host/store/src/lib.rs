@@ -41,6 +41,7 @@ mod schema;
 mod store;
 #[cfg(test)]
 mod tests;
+mod urgency;
 mod word;
 mod writer;
 
@@ -52,16 +53,9 @@ pub use inventory::{InventoryState, Phase};
 pub use offline::{CheckDevice, Compacted, OfflineError, Report, backup, compact, restore, verify};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Store, StoreSettings};
+pub use urgency::{come_first, give_way};
 pub use word::Dictionary;
 pub use writer::{Figures, Status, Writer, WriterHandle, WriterSettings};
-
-/// Makes this thread less urgent than those that answer questions: it has work
-/// that nobody waits for. A system that refuses leaves it as it is.
-pub fn give_way() {
-    /// In the system's steps (`nice`, of which there are 19).
-    const STEPS: i32 = 10;
-    let _ = rustix::process::setpriority_process(None, STEPS);
-}
 
 /// The name of the store's file under its directory.
 pub const FILE_NAME: &str = "portreeve.redb";

@@ -40,7 +40,7 @@ pub(crate) const INSTRUCTIONS: &[Package] = &[("valgrind", &["/usr/bin/valgrind"
 /// Installs everything that tests need.
 pub(crate) fn of_tests(root: &Path) -> anyhow::Result<()> {
     step("Debian packages", || debian_packages(root, TESTS))?;
-    step("third-party clients", || tenant_clients(root))
+    step("third-party clients", || third_party_clients(root))
 }
 
 /// Installs the Debian packages that are missing.
@@ -94,32 +94,16 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs the clients that we did not write: msal from `PyPI`,
-/// `@azure/msal-node` from npm. Their versions are pinned; what is there
-/// already is kept until a pin changes.
-fn tenant_clients(root: &Path) -> anyhow::Result<()> {
+/// Installs the clients that we did not write: msal and two clients of pxGrid
+/// from `PyPI`, `@azure/msal-node` from npm. Their versions are pinned; what is
+/// there already is kept until a pin changes.
+fn third_party_clients(root: &Path) -> anyhow::Result<()> {
     let clients = root.join("tests/tenant/clients");
     let folder = root.join("target/clients");
     fs::create_dir_all(&folder)?;
-    let environment = folder.join("venv");
-    when_changed(
-        &clients.join("requirements.txt"),
-        &folder.join("python.installed"),
-        || {
-            if !environment.join("bin/python").exists() {
-                run(
-                    root,
-                    "python3",
-                    ["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
-                )?;
-            }
-            let pip = environment.join("bin/pip");
-            let requirements = clients.join("requirements.txt");
-            let mut command = Command::new(pip);
-            command.args(["install", "-q", "-r"]).arg(requirements);
-            run_command(&mut command)
-        },
-    )?;
+    python_packages(root, &clients.join("requirements.txt"), "venv")?;
+    let pxgrid = root.join("tests/blackbox/pxgrid/requirements.txt");
+    python_packages(root, &pxgrid, "pxgrid")?;
     let modules = clients.join("node_modules");
     let lock = clients.join("package-lock.json");
     let stamp = folder.join("node.installed");
@@ -132,6 +116,25 @@ fn tenant_clients(root: &Path) -> anyhow::Result<()> {
             "npm",
             ["ci", "--no-audit", "--no-fund", "--silent"],
         )
+    })
+}
+
+/// Installs pinned packages of Python into `target/clients/NAME`.
+fn python_packages(root: &Path, requirements: &Path, name: &str) -> anyhow::Result<()> {
+    let folder = root.join("target/clients");
+    let environment = folder.join(name);
+    let stamp = folder.join(format!("{name}.installed"));
+    when_changed(requirements, &stamp, || {
+        if !environment.join("bin/python").exists() {
+            run(
+                root,
+                "python3",
+                ["-m".as_ref(), "venv".as_ref(), environment.as_os_str()],
+            )?;
+        }
+        let mut command = Command::new(environment.join("bin/pip"));
+        command.args(["install", "-q", "-r"]).arg(requirements);
+        run_command(&mut command)
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod effort;
 mod generator;
+mod idle;
 mod measure;
 mod product;
 mod report;
@@ -44,6 +45,8 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Both the clients and the constant answer, as the gateway does it.
+        .on_thread_start(portreeve_store::come_first)
         .build()?;
     match &arguments.bare {
         Some(folder) => runtime.block_on(servers::serve(folder)),

@@ -10,6 +10,7 @@ use rustls::ClientConfig;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::generator::{Target, Version, client_config};
+use crate::idle::only_when_idle;
 use crate::servers::{Constant, Origins};
 
 /// How bytes travel.
@@ -38,9 +39,7 @@ fn cloud() -> anyhow::Result<Handle> {
     let threads = Builder::new_multi_thread()
         .enable_all()
         .thread_name("cloud")
-        .on_thread_start(|| {
-            let _ = rustix::process::setpriority_process(None, 19);
-        })
+        .on_thread_start(only_when_idle)
         .build()?;
     Ok(CLOUD.get_or_init(|| threads).handle().clone())
 }

@@ -4,6 +4,7 @@ mod address;
 mod attach;
 mod find;
 mod record;
+mod restore;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,14 @@ use portreeve_domain::Device;
 
 pub use self::attach::Weighed;
 pub use self::find::Remembered;
-pub use self::record::{Provenance, Record, SourceId};
+pub use self::record::{Attached, Provenance, Record, SourceId};
+pub use self::restore::Restoring;
 pub use self::sweep::Records;
 
 use self::address::{Digests, mac_tag};
 use self::attach::Attachments;
 use self::record::Stored;
+use self::restore::Restored;
 use self::unknown::{UnknownName, Unknowns};
 use crate::CacheSettings;
 use crate::counter::Counter;
@@ -32,6 +35,11 @@ use crate::index::{Index, IndexWriter, Numbers, NumbersWriter, Positions};
 use crate::packed::{self, PackedId, Words};
 use crate::ring::Ring;
 use crate::seats::Seats;
+
+/// Interface addresses and other names, the key included, that devices of
+/// common sources have.
+const MACS: usize = 2;
+const NAMES: usize = 6;
 
 /// What every source said about devices: one for the whole gateway.
 ///
@@ -67,6 +75,8 @@ struct Writer<P> {
     names: NumbersWriter,
     ring: Ring<Stored<P>>,
     attachments: Attachments,
+    /// While the cache is filled, before anybody asks it.
+    restored: Option<Restored<P>>,
 }
 
 /// Figures for metrics; they may lag behind each other.
@@ -113,6 +123,7 @@ impl<P> DeviceCache<P> {
                 names: name_writer,
                 ring: Ring::new(seats),
                 attachments: Attachments::default(),
+                restored: None,
             }),
             hits: Counter::default(),
             misses: Counter::default(),
@@ -168,9 +179,6 @@ impl<P> DeviceCache<P> {
     /// Makes room for so many more devices, so that inserting them copies no
     /// tables. More than the bound allows are not counted.
     pub fn reserve(&self, devices: usize) {
-        /// What devices of common sources have.
-        const MACS: usize = 2;
-        const NAMES: usize = 6;
         let devices = devices.min(self.settings.max_devices);
         let mut writer = self.writer.lock();
         let writer = &mut *writer;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Deref;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -26,6 +25,10 @@ pub struct SourceId(pub u16);
 /// few of these to lend, so [`Record::detach`] what is kept for longer than a
 /// question.
 pub struct Record<P>(Guard<Option<Stored<P>>>);
+
+/// What is kept beside a record, if anything is. Like a [`Record`] it does not
+/// touch a reference count and is not for keeping.
+pub type Attached<P> = Guard<Option<Arc<P>>>;
 
 /// Where content comes from, without the content: what a decision on it can be
 /// remembered by.
@@ -159,12 +162,17 @@ impl<P> Record<P> {
     }
 
     /// What the caller keeps beside the record. Taking it notes its use.
-    pub fn attached(&self) -> impl Deref<Target = Option<Arc<P>>> + use<P> {
+    pub fn attached(&self) -> Attached<P> {
         let attached = self.header().attached.load();
         if attached.is_some() {
             self.header().note(ATTACHED_USED);
         }
         attached
+    }
+
+    /// The same, which is no use of it.
+    pub(super) fn attached_unused(&self) -> Attached<P> {
+        self.header().attached.load()
     }
 
     /// Whether both are the same content of the same record.

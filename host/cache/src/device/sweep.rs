@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{DeviceCache, Record, SourceId};
+use crate::machine::Blocks;
 
 /// An iterator over the records of a cache. It takes no lock.
 #[derive(Debug)]
@@ -19,6 +20,30 @@ impl<P> DeviceCache<P> {
             cache: self,
             next: 0,
         }
+    }
+
+    /// Has the system keep what look-ups read in large pages, as far as it can:
+    /// with many devices a look-up waits for memory and for little else. For
+    /// when many have come, on a thread that nobody waits for: it goes through
+    /// all records, and everybody may have to wait for a fraction of a
+    /// millisecond now and then.
+    pub fn settle(&self) {
+        /// Fewer fit into the processor's own memory.
+        const MANY: usize = 50_000;
+        if self.len() < MANY {
+            return;
+        }
+        let mut blocks = Blocks::default();
+        self.macs.note(&mut blocks);
+        self.names.note(&mut blocks);
+        self.seats.note(&mut blocks);
+        for record in self.records() {
+            blocks.note(record.packed());
+            if let Some(attached) = &*record.attached_unused() {
+                blocks.note(std::slice::from_ref(&**attached));
+            }
+        }
+        blocks.collapse();
     }
 
     /// Looks at all records of one source, as [`DeviceCache::records`] does.

@@ -524,3 +524,76 @@ proptest! {
         }
     }
 }
+
+/// Fills a cache of at most three devices with these, by key and identifiers.
+fn restored(devices: &[(&str, &[&str])]) -> DeviceCache {
+    let cache = DeviceCache::new(CacheSettings {
+        max_devices: 3,
+        ..CacheSettings::default()
+    });
+    let packed: Vec<Vec<u8>> = devices
+        .iter()
+        .map(|(key, texts)| packed::pack(&device(key, texts), cache.words()))
+        .collect();
+    let restoring = cache.restore(devices.len());
+    for some in packed.chunks(2) {
+        let some = some.iter().map(|packed| (SOURCE, packed.as_slice(), at(1)));
+        restoring.insert(some).unwrap();
+    }
+    drop(restoring);
+    cache
+}
+
+#[test]
+fn a_cache_that_was_filled_finds_by_every_name() {
+    let cache = restored(&[("a", &[GUID, MAC, "serial:x"]), ("b", &[OTHER_MAC])]);
+    for (asked, expected) in [
+        (GUID, "a"),
+        (MAC, "a"),
+        ("serial:x", "a"),
+        (OTHER_MAC, "b"),
+        (OTHER_GUID, "absent"),
+    ] {
+        check(&cache, &[asked], expected);
+    }
+    // What comes later goes the usual way.
+    cache.insert(SOURCE, &device("c", &[MAC]), at(2));
+    check(&cache, &[MAC], "c");
+    check(&cache, &[GUID], "a");
+    cache.remove(SOURCE, "b");
+    check(&cache, &[OTHER_MAC], "absent");
+}
+
+#[test]
+fn filling_keeps_to_the_bounds_and_to_what_came_last() {
+    // The same address twice, and the same device with another one.
+    let cache = restored(&[("a", &[MAC]), ("b", &[MAC]), ("b", &[OTHER_MAC])]);
+    check(&cache, &[OTHER_MAC], "b");
+    assert_ne!(
+        word(&cache.find(SOURCE, &ids(&[MAC]))),
+        "b",
+        "it has lost this address"
+    );
+    // Nobody is found who had to leave.
+    let macs: Vec<String> = (0..9)
+        .map(|last| format!("00:50:56:00:00:0{last}"))
+        .collect();
+    let names: Vec<[&str; 1]> = macs.iter().map(|mac| [mac.as_str()]).collect();
+    let devices: Vec<(&str, &[&str])> = names.iter().map(|it| (it[0], &it[..])).collect();
+    let cache = restored(&devices);
+    let found = macs.iter().filter(|mac| {
+        matches!(
+            cache.find(SOURCE, &ids(&[mac.as_str()])),
+            Remembered::Found(_)
+        )
+    });
+    assert_eq!((found.count(), cache.len()), (3, 3));
+}
+
+#[test]
+fn damage_ends_the_filling() {
+    let cache = cache();
+    let restoring = cache.restore(1);
+    let refused = restoring.insert([(SOURCE, &[0xff_u8][..], at(1))].into_iter());
+    assert!(matches!(refused, Err(PackedError::Version(0xff))));
+}

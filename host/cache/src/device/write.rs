@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use portreeve_domain::{Device, Identifier, Timestamp};
+use portreeve_domain::{ComplianceState, Device, Identifier, Timestamp};
 use smallvec::SmallVec;
 
 use super::address::mac_tag;
@@ -12,9 +12,22 @@ use crate::index::{Address, Digest, LARGEST_NUMBER};
 use crate::packed::{self, EncodedId, Names, PackedError, PackedId};
 use crate::ring::Ring;
 
+/// A packed device on its way in: all that can be known about it without the
+/// writers' lock.
+#[derive(Debug)]
+pub(super) struct Arriving<'a> {
+    source: SourceId,
+    pub(super) packed: &'a [u8],
+    fetched_at: Timestamp,
+    state: ComplianceState,
+    weight: usize,
+    pub(super) key: Digest,
+    pub(super) spots: SmallVec<[Spot; 8]>,
+}
+
 /// Where one identifier of a record stands.
 #[derive(Clone, Copy, Debug)]
-enum Spot {
+pub(super) enum Spot {
     /// `None` where it stands nowhere.
     Mac(Option<Address>),
     Name(Digest),
@@ -35,7 +48,8 @@ impl<P: Weighed> DeviceCache<P> {
                 || (old.len() > packed.len()
                     && packed::unpack(old, &self.words).as_ref() == Ok(device))
         };
-        self.remember(source, &packed, fetched_at, same)
+        let arriving = self.arriving(source, &packed, fetched_at);
+        self.remember(&mut self.writer.lock(), &arriving, same)
     }
 
     /// The same for a packed device, as the store keeps it. Nothing is decoded
@@ -47,31 +61,53 @@ impl<P: Weighed> DeviceCache<P> {
         fetched_at: Timestamp,
     ) -> Result<Record<P>, PackedError> {
         packed::check(packed, &self.words)?;
+        let arriving = self.arriving(source, packed, fetched_at);
         let same = |record: &Record<P>| record.packed() == packed;
-        Ok(self.remember(source, packed, fetched_at, same))
+        Ok(self.remember(&mut self.writer.lock(), &arriving, same))
     }
 
-    fn remember(
+    pub(super) fn arriving<'a>(
         &self,
         source: SourceId,
-        packed: &[u8],
+        packed: &'a [u8],
         fetched_at: Timestamp,
+    ) -> Arriving<'a> {
+        let names = Names::of(packed);
+        Arriving {
+            source,
+            packed,
+            fetched_at,
+            state: packed::compliance_state(packed),
+            weight: record::weight(packed.len(), names),
+            key: Digest(identity(source, names.key())),
+            spots: names.ids().map(|id| self.spot(source, id)).collect(),
+        }
+    }
+
+    pub(super) fn remember(
+        &self,
+        writer: &mut Writer<P>,
+        arriving: &Arriving<'_>,
         same: impl FnOnce(&Record<P>) -> bool,
     ) -> Record<P> {
+        let &Arriving {
+            source,
+            packed,
+            fetched_at,
+            state,
+            weight,
+            key,
+            ref spots,
+        } = arriving;
         let names = Names::of(packed);
-        let state = packed::compliance_state(packed);
-        let weight = record::weight(packed.len(), names);
-        let key = Digest(identity(source, names.key()));
-        let spots: SmallVec<[Spot; 8]> = names.ids().map(|id| self.spot(source, id)).collect();
-        let mut writer = self.writer.lock();
-        writer.touch(key, &spots);
-        let old = self.by_key(&mut writer, key, source, names.key());
+        writer.prefetch(key, spots);
+        let old = self.by_key(writer, key, source, names.key());
         let new = |number| Record::new(source, state, number, fetched_at, packed);
         if weight > self.settings.max_bytes || self.settings.max_devices == 0 {
             // It would drive everything else out first.
             if let Some(old) = &old {
-                self.take_out(&mut writer, old);
-                self.publish_size(&writer);
+                self.take_out(writer, old);
+                self.publish_size(writer);
             }
             self.evictions.fetch_add(1, Ordering::Relaxed);
             return new(u32::MAX);
@@ -79,7 +115,7 @@ impl<P: Weighed> DeviceCache<P> {
         let old = match old {
             Some(old) if same(&old) => {
                 old.refresh(fetched_at);
-                self.claim(&mut writer, &old, &spots);
+                self.claim(writer, &old, spots);
                 return old.detach();
             }
             old => old,
@@ -103,12 +139,12 @@ impl<P: Weighed> DeviceCache<P> {
             };
             self.names.put(&mut writer.names, key, number, has_key);
         }
-        self.claim(&mut writer, &record, &spots);
+        self.claim(writer, &record, spots);
         if let Some(old) = &old {
             let lost = |id: &PackedId<'_>| !names.carries(*id);
-            self.disclaim(&mut writer, old, lost);
+            self.disclaim(writer, old, lost);
         }
-        self.keep_bounds(&mut writer, number);
+        self.keep_bounds(writer, number);
         record
     }
 
@@ -118,6 +154,10 @@ impl<P: Weighed> DeviceCache<P> {
         for (id, spot) in record.ids().zip(spots) {
             match *spot {
                 Spot::Mac(Some(address)) => {
+                    if let Some(restored) = &mut writer.restored {
+                        restored.push(address, record.share());
+                        continue;
+                    }
                     let found = writer.macs.peek(address);
                     // Writing what is there already would only cost.
                     if !found.as_ref().is_some_and(|found| record.is_stored(found)) {
@@ -152,6 +192,9 @@ impl<P: Weighed> DeviceCache<P> {
             match self.spot(source, id) {
                 Spot::Mac(Some(address)) => {
                     writer.macs.remove(address, record.stored());
+                    if let Some(restored) = &mut writer.restored {
+                        restored.some_left = true;
+                    }
                 }
                 Spot::Mac(None) => {}
                 Spot::Name(digest) => {
@@ -260,16 +303,15 @@ impl<P> DeviceCache<P> {
 impl<P> Writer<P> {
     /// Has the processor fetch all that a record's names need at once: at a
     /// million devices nothing of it is in its caches.
-    fn touch(&mut self, key: Digest, spots: &[Spot]) {
-        let mut all = self.names.touch(key);
+    pub(super) fn prefetch(&mut self, key: Digest, spots: &[Spot]) {
+        self.names.prefetch(key);
         for spot in spots {
-            all ^= match *spot {
-                Spot::Mac(Some(address)) => self.macs.touch(address),
-                Spot::Mac(None) => 0,
-                Spot::Name(digest) => self.names.touch(digest),
-            };
+            match *spot {
+                Spot::Mac(Some(address)) if self.restored.is_none() => self.macs.prefetch(address),
+                Spot::Mac(_) => {}
+                Spot::Name(digest) => self.names.prefetch(digest),
+            }
         }
-        std::hint::black_box(all);
     }
 
     /// A number for a record that is about to be seated.

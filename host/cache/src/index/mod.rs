@@ -22,6 +22,7 @@ use arc_swap::{ArcSwap, Guard, RefCnt};
 pub(crate) use self::numbers::{BYTES_OF_NUMBER, Digest, LARGEST_NUMBER, Numbers, NumbersWriter};
 
 use self::table::{Probe, Table};
+use crate::machine::Blocks;
 
 /// Small enough that copying a segment of a million-entry index takes a
 /// millisecond or two, so that writers do not wait long for each other.
@@ -90,7 +91,8 @@ impl Address {
         self.position
     }
 
-    fn segment(self) -> usize {
+    /// The segment it belongs to.
+    pub(crate) fn segment(self) -> usize {
         usize::try_from(self.position >> (u64::BITS - SEGMENT_BITS)).unwrap_or(0)
     }
 
@@ -164,6 +166,43 @@ impl<E: RefCnt> Index<E> {
         }
     }
 
+    /// How many segments there are.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Puts entries of one segment at their addresses, the last one where there
+    /// are several, and lets readers see all of them at once.
+    pub(crate) fn fill(
+        &self,
+        writer: &mut IndexWriter<E>,
+        segment: usize,
+        entries: Vec<(Address, E)>,
+    ) {
+        let (Some(shared), Some(segment)) =
+            (self.segments.get(segment), writer.segments.get_mut(segment))
+        else {
+            return;
+        };
+        let room = segment.live + entries.len();
+        // Some more, for those that come later.
+        let room = (room + room / 16).max(segment.table.room());
+        let mut table = segment.table.copy(room, &self.positions);
+        let mut live = segment.live;
+        for (address, entry) in entries {
+            live += usize::from(table.put(address, entry));
+        }
+        *segment = Segment::new(table, live);
+        shared.store(Arc::clone(&segment.table));
+    }
+
+    /// Notes where the tables are.
+    pub(crate) fn note(&self, blocks: &mut Blocks) {
+        for segment in &self.segments {
+            segment.load().note(blocks);
+        }
+    }
+
     /// Makes room for so many entries, so that putting them copies no tables.
     pub(crate) fn reserve(&self, writer: &mut IndexWriter<E>, entries: usize) {
         // Segments are not equally full; so much more than the mean is rare.
@@ -206,10 +245,10 @@ impl<E: RefCnt> IndexWriter<E> {
         }
     }
 
-    /// Reads where `address` is. Doing so for several addresses first has the
-    /// processor wait for memory only once.
-    pub(crate) fn touch(&mut self, address: Address) -> u64 {
-        self.segment(address).table.touch(address)
+    /// Has the processor fetch where `address` is. Doing so for several
+    /// addresses first has it wait for memory only once.
+    pub(crate) fn prefetch(&mut self, address: Address) {
+        self.segment(address).table.prefetch(address);
     }
 
     #[expect(

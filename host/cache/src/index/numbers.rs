@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::machine::{Blocks, prefetch};
+
 const SEGMENT_BITS: u32 = 7;
 /// Slots that a processor fetches at once.
 const SLOTS: usize = 8;
@@ -151,6 +153,13 @@ impl Numbers {
         }
     }
 
+    /// Notes where the tables are.
+    pub(crate) fn note(&self, blocks: &mut Blocks) {
+        for segment in &self.segments {
+            blocks.note(&segment.load().buckets);
+        }
+    }
+
     /// Makes room for so many numbers, so that putting them copies no tables.
     pub(crate) fn reserve(&self, writer: &mut NumbersWriter, numbers: usize) {
         // Segments are not equally full; so much more than the mean is rare.
@@ -204,11 +213,13 @@ impl NumbersWriter {
         }
     }
 
-    /// Reads where `digest` is looked for. Doing so for several digests first
-    /// has the processor wait for memory only once.
-    pub(crate) fn touch(&mut self, digest: Digest) -> u64 {
-        let mut slots = self.segment(digest).table.slots_from(digest.part());
-        slots.next().map_or(0, |slot| slot.load(Ordering::Relaxed))
+    /// Has the processor fetch where `digest` is looked for. Doing so for
+    /// several digests first has it wait for memory only once.
+    pub(crate) fn prefetch(&mut self, digest: Digest) {
+        let table = &self.segment(digest).table;
+        if let Some(bucket) = table.buckets.get(table.start(digest.part())) {
+            prefetch(bucket);
+        }
     }
 
     #[expect(
@@ -259,9 +270,14 @@ impl Table {
         None
     }
 
-    fn slots_from(&self, part: u64) -> impl Iterator<Item = &AtomicU64> {
+    /// The bucket where a search begins.
+    fn start(&self, part: u64) -> usize {
         let start = (part * self.buckets.len() as u64) >> 32;
-        let start = usize::try_from(start).unwrap_or(0);
+        usize::try_from(start).unwrap_or(0)
+    }
+
+    fn slots_from(&self, part: u64) -> impl Iterator<Item = &AtomicU64> {
+        let start = self.start(part);
         let (before, after) = self
             .buckets
             .split_at_checked(start)

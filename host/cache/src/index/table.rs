@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::{ArcSwapAny, Guard, RefCnt};
 
 use super::{Address, LARGEST_TAG, Positions};
+use crate::machine::{Blocks, prefetch};
 
 /// Slots that a processor fetches at once.
 const SLOTS: usize = 4;
@@ -93,13 +94,15 @@ impl<E: RefCnt> Table<E> {
         }
     }
 
-    /// The first tag that is read in search of `address`.
-    pub(super) fn touch(&self, address: Address) -> u64 {
-        let first = self
-            .buckets_from(address)
-            .flat_map(|bucket| &bucket.0)
-            .next();
-        first.map_or(EMPTY, |slot| slot.tag.load(Ordering::Relaxed))
+    pub(super) fn note(&self, blocks: &mut Blocks) {
+        blocks.note(&self.buckets);
+    }
+
+    /// Has the processor fetch what is read first in search of `address`.
+    pub(super) fn prefetch(&self, address: Address) {
+        if let Some(bucket) = self.buckets.get(address.place(self.buckets.len())) {
+            prefetch(bucket);
+        }
     }
 
     /// Whether the entry at `address` was used since this was asked last.
@@ -147,17 +150,45 @@ impl<E: RefCnt> Table<E> {
 
     /// A table with room for so many entries that holds the present ones.
     pub(super) fn copy(&self, room: usize, positions: &Positions) -> Self {
-        let copy = Self::with_room_for(room);
+        let mut copy = Self::with_room_for(room);
         for slot in self.buckets.iter().flat_map(|bucket| &bucket.0) {
             let tag = slot.tag.load(Ordering::Relaxed) & !USED;
             if let (Some(tag), Some(entry)) = (NonZeroU64::new(tag), slot.entry.load_full()) {
-                let address = positions.address(tag);
-                if let Probe::Empty(free) = copy.probe(address) {
-                    free.fill(address, entry);
-                }
+                copy.put(positions.address(tag), entry);
             }
         }
         copy
+    }
+
+    /// Puts `entry` at `address` in a table that nobody reads yet. Whether
+    /// nothing was there.
+    pub(super) fn put(&mut self, address: Address, entry: E) -> bool {
+        let start = address.place(self.buckets.len());
+        let (before, after) = self
+            .buckets
+            .split_at_mut_checked(start)
+            .unwrap_or((&mut [], &mut []));
+        let slots = after.iter_mut().chain(before);
+        for slot in slots.flat_map(|bucket| &mut bucket.0) {
+            let present = *slot.tag.get_mut() & !USED;
+            if present != EMPTY && present != address.tag.get() {
+                continue;
+            }
+            *slot.tag.get_mut() = address.tag.get();
+            let old = std::mem::replace(&mut slot.entry, ArcSwapAny::new(Some(entry)));
+            if present == EMPTY {
+                // Dropping it would look for readers of nothing, which takes
+                // longer than all the rest.
+                std::mem::forget(old);
+            }
+            return present == EMPTY;
+        }
+        false
+    }
+
+    /// How many entries it takes.
+    pub(super) fn room(&self) -> usize {
+        self.slots() * 7 / 8
     }
 
     fn buckets_from(&self, address: Address) -> impl Iterator<Item = &Bucket<E>> {

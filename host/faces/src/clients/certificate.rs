@@ -1,28 +1,39 @@
 //! Which client a certificate belongs to.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest as _, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// What a verified client certificate says about its owner.
+/// What a client certificate that TLS has verified says about its owner.
 #[derive(Debug)]
-pub(super) struct Presented {
+pub(crate) struct Presented {
     /// Subject alternative names.
     pub(super) names: Vec<String>,
     /// SHA-256 of the whole certificate.
     pub(super) fingerprint: [u8; 32],
+    /// The certificate, and what was sent with it.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl Presented {
-    /// Reads a certificate that TLS has verified. One that cannot be read has
-    /// no names.
-    pub(super) fn read(certificate: &[u8]) -> Self {
-        Self {
+    /// Reads what TLS has verified, the client's own certificate first. One
+    /// that cannot be read has no names.
+    pub(crate) fn read(chain: &[CertificateDer<'_>]) -> Option<Self> {
+        let certificate = chain.first()?;
+        Some(Self {
             names: names(certificate).unwrap_or_default(),
             fingerprint: Sha256::digest(certificate).into(),
-        }
+            chain: chain.iter().map(|der| der.clone().into_owned()).collect(),
+        })
     }
 
     /// Whether `name` is one of the subject alternative names. DNS names and
@@ -30,6 +41,45 @@ impl Presented {
     /// clients apart.
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Who may issue certificates of clients.
+#[derive(Clone)]
+pub(crate) struct Issuers(Arc<dyn ClientCertVerifier>);
+
+impl Issuers {
+    /// Nothing without certificates.
+    pub(crate) fn new(certificates: &[CertificateDer<'static>]) -> Result<Option<Self>, String> {
+        if certificates.is_empty() {
+            return Ok(None);
+        }
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates {
+            let added = roots.add(certificate.clone());
+            added.map_err(|error| error.to_string())?;
+        }
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = verifier.build().map_err(|error| error.to_string())?;
+        Ok(Some(Self(verifier)))
+    }
+
+    /// Whether one of them issued the certificate, and it holds now.
+    pub(super) fn issued(&self, presented: &Presented) -> bool {
+        let Some((certificate, others)) = presented.chain.split_first() else {
+            return false;
+        };
+        let verified = self
+            .0
+            .verify_client_cert(certificate, others, UnixTime::now());
+        verified.is_ok()
+    }
+}
+
+impl fmt::Debug for Issuers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Issuers")
     }
 }
 

@@ -12,6 +12,14 @@ pub(super) struct DigestKey([u8; 32]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 32]);
 
+impl Digest {
+    /// A part of it, to choose a place in a table.
+    pub(super) fn short(self) -> usize {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d]) as usize
+    }
+}
+
 /// No random bytes could be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system gives no random bytes")]

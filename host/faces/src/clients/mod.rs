@@ -2,254 +2,89 @@
 
 mod authorization;
 mod certificate;
+mod client;
 mod digest;
+mod error;
+mod password;
+mod peer;
 mod rate;
+mod remembered;
+mod roster;
 mod secret;
 mod settings;
+mod slowdown;
+mod token;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::{ArcSwap, Guard};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use ipnet::IpNet;
-use portreeve_domain::{ActionKind, Connection, SourceSet, View};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
 
-use crate::intune::RegisteredCertificate;
-use certificate::Presented;
-use digest::{Digest, DigestKey};
-use rate::Bucket;
+pub(crate) use client::Client;
+#[cfg(test)]
+pub(crate) use client::test_client;
+pub use error::ClientsError;
+pub(crate) use error::{AuthenticationFailure, Unknown};
+pub use password::{Argon2Hash, HashError, PasswordHash};
+pub(crate) use peer::Peer;
 pub use rate::RateLimit;
+pub(crate) use roster::{Challenges, Roster, RosterSettings};
 pub use secret::Secret;
-use settings::FaceSet;
 pub use settings::{ClientAuthentication, ClientSettings, Face};
+use slowdown::{Held, Slowdown, TooMany};
+pub use token::{TokenKeys, TokenKeysError, TokenSettings};
 
-/// An `Authorization` header longer than this is no credential of ours.
-const LONGEST_HEADER: usize = 4096;
+/// Passwords and tokens that are verified at the same time.
+const VERIFIED_AT_ONCE: usize = 2;
+/// Those that wait for it.
+const MOST_UNVERIFIED: usize = 256;
 
-/// The configured clients cannot be told apart or cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClientsError {
-    /// Two clients have one name.
-    #[error("there are two clients called `{0}`")]
-    SameName(Arc<str>),
-    /// Two clients have the same credential.
-    #[error("clients `{0}` and `{1}` have the same credential")]
-    SameCredential(Arc<str>, Arc<str>),
-    /// A password, key or name is empty.
-    #[error("client `{0}` has an empty credential")]
-    EmptyCredential(Arc<str>),
-    /// A user name with a colon cannot be sent (RFC 7617, section 2).
-    #[error("the user name of client `{0}` contains a colon")]
-    Colon(Arc<str>),
-    /// A client may see a source that there is not.
-    #[error("there is no source `{name}`, which client `{client}` may see")]
-    NoSuchSource {
-        /// The client.
-        client: Arc<str>,
-        /// What it names.
-        name: Arc<str>,
-    },
-    /// No random key for comparing credentials.
-    #[error("the system gives no random bytes")]
-    NoRandomness,
-}
-
-/// Why a request is not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AuthenticationFailure {
-    /// Neither a header nor a certificate.
-    Missing,
-    /// The header is neither Basic nor Bearer.
-    Malformed,
-    /// No client has this credential.
-    Wrong,
-    /// The credential is right, but it came from a network of somebody else.
-    Network,
-}
-
-impl AuthenticationFailure {
-    pub(crate) const ALL: [Self; 4] = [Self::Missing, Self::Malformed, Self::Wrong, Self::Network];
-
-    /// The word for it in logs and metrics.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Wrong => "wrong",
-            Self::Network => "network",
-        }
-    }
-}
-
-/// One configured client.
-#[derive(Debug)]
-pub(crate) struct Client {
-    pub(crate) name: Arc<str>,
-    pub(crate) patience: Duration,
-    /// The connection of a question that says nothing about it. One that says
-    /// more begins with this, for it has what the client may see.
-    pub(crate) connection: Arc<Connection>,
-    faces: FaceSet,
-    networks: Vec<IpNet>,
-    actions: Vec<ActionKind>,
-    bucket: Option<Bucket>,
-}
-
-impl Client {
-    pub(crate) fn may_use(&self, face: Face) -> bool {
-        self.faces.contains(face)
-    }
-
-    /// Whether it may ask for actions of this kind. Asked by what carries out
-    /// actions, never by a face alone.
-    pub(crate) fn may_ask_for(&self, action: ActionKind) -> bool {
-        self.actions.contains(&action)
-    }
-
-    /// Counts one request, or says when it may come again.
-    pub(crate) fn admit(&self, now: Instant) -> Result<(), Duration> {
-        self.bucket
-            .as_ref()
-            .map_or(Ok(()), |bucket| bucket.take(now))
-    }
-
-    /// Counts questions that came in one request, beyond its first.
-    pub(crate) fn charge(&self, questions: u64, now: Instant) {
-        if let Some(bucket) = &self.bucket {
-            bucket.charge(questions, now);
-        }
-    }
-
-    fn may_come_from(&self, address: IpAddr) -> bool {
-        self.networks.is_empty()
-            || self
-                .networks
-                .iter()
-                .any(|network| network.contains(&address))
-    }
-}
-
-/// All configured clients.
+/// The clients, which may be others from one moment to the next.
 #[derive(Debug)]
 pub(crate) struct Clients {
-    key: DigestKey,
-    by_header: HashMap<Digest, Arc<Client>>,
-    by_name: Vec<(String, Arc<Client>)>,
-    by_own_name: HashMap<Arc<str>, Arc<Client>>,
-    /// By the identifier, in lower case.
-    by_assertion: HashMap<String, (Arc<Client>, Vec<RegisteredCertificate>)>,
-    by_fingerprint: HashMap<[u8; 32], Arc<Client>>,
+    roster: ArcSwap<Roster>,
     local: Arc<Client>,
+    slowdown: Slowdown,
+    unverified: Semaphore,
+    verifying: Semaphore,
 }
 
-/// How long whoever asks on this machine waits.
-const LOCAL_PATIENCE: Duration = Duration::from_secs(30);
-
 impl Clients {
-    /// `sources` are the gateway's, in their order.
-    pub(crate) fn new(
-        settings: Vec<ClientSettings>,
-        sources: &[Arc<str>],
-    ) -> Result<Self, ClientsError> {
-        let mut clients = Self {
-            key: DigestKey::random().map_err(|_| ClientsError::NoRandomness)?,
-            by_header: HashMap::new(),
-            by_name: Vec::new(),
-            by_own_name: HashMap::new(),
-            by_assertion: HashMap::new(),
-            by_fingerprint: HashMap::new(),
-            local: Arc::new(local()),
-        };
-        let mut names = Vec::<Arc<str>>::new();
-        for settings in settings {
-            if names.contains(&settings.name) {
-                return Err(ClientsError::SameName(settings.name));
-            }
-            names.push(Arc::clone(&settings.name));
-            clients.add(settings, sources)?;
-        }
-        Ok(clients)
+    pub(crate) fn new(settings: RosterSettings<'_>) -> Result<Self, ClientsError> {
+        Ok(Self {
+            roster: ArcSwap::from_pointee(Roster::new(settings, None)?),
+            local: Arc::new(Client::local()),
+            slowdown: Slowdown::default(),
+            unverified: Semaphore::new(MOST_UNVERIFIED),
+            verifying: Semaphore::new(VERIFIED_AT_ONCE),
+        })
     }
 
-    fn add(&mut self, settings: ClientSettings, sources: &[Arc<str>]) -> Result<(), ClientsError> {
-        let connection = Connection {
-            client: Arc::clone(&settings.name),
-            view: view(&settings, sources)?,
-            ..Connection::default()
-        };
-        let client = Arc::new(Client {
-            name: settings.name,
-            patience: settings.patience,
-            connection: Arc::new(connection),
-            faces: settings.faces.into_iter().collect(),
-            networks: settings.networks,
-            actions: settings.actions,
-            bucket: settings
-                .rate_limit
-                .map(|limit| Bucket::new(limit, Instant::now())),
-        });
-        let own_name = Arc::clone(&client.name);
-        self.by_own_name.insert(own_name, Arc::clone(&client));
-        for way in settings.authentication {
-            let empty = match &way {
-                ClientAuthentication::Basic { username, password } => {
-                    if username.contains(':') {
-                        return Err(ClientsError::Colon(Arc::clone(&client.name)));
-                    }
-                    username.is_empty() || password.reveal().is_empty()
-                }
-                ClientAuthentication::Bearer { key } => key.reveal().trim().is_empty(),
-                ClientAuthentication::CertificateName(name) => name.is_empty(),
-                ClientAuthentication::CertificateFingerprint(_) => false,
-                ClientAuthentication::Assertion { id, certificates } => {
-                    id.is_empty() || certificates.is_empty()
-                }
-            };
-            if empty {
-                return Err(ClientsError::EmptyCredential(Arc::clone(&client.name)));
-            }
-            let before = match way {
-                ClientAuthentication::Basic { username, password } => {
-                    let header = authorization::of_basic(&username, &password);
-                    let digest = self.key.digest(header.as_bytes());
-                    self.by_header.insert(digest, Arc::clone(&client))
-                }
-                ClientAuthentication::Bearer { key } => {
-                    let header = authorization::of_bearer(&key);
-                    let digest = self.key.digest(header.as_bytes());
-                    self.by_header.insert(digest, Arc::clone(&client))
-                }
-                ClientAuthentication::CertificateName(name) => {
-                    let same = |(other, _): &&(String, _)| other.eq_ignore_ascii_case(&name);
-                    let before = self
-                        .by_name
-                        .iter()
-                        .find(same)
-                        .map(|(_, client)| Arc::clone(client));
-                    self.by_name.push((name, Arc::clone(&client)));
-                    before
-                }
-                ClientAuthentication::CertificateFingerprint(fingerprint) => {
-                    self.by_fingerprint.insert(fingerprint, Arc::clone(&client))
-                }
-                ClientAuthentication::Assertion { id, certificates } => {
-                    let signer = (Arc::clone(&client), certificates);
-                    let before = self.by_assertion.insert(id.to_ascii_lowercase(), signer);
-                    before.map(|(client, _)| client)
-                }
-            };
-            if let Some(before) = before {
-                let names = (Arc::clone(&before.name), Arc::clone(&client.name));
-                return Err(ClientsError::SameCredential(names.0, names.1));
-            }
-        }
-        Ok(())
+    /// The clients of this moment. A question is answered for whom it was asked
+    /// by, also if there is no such client when it is.
+    pub(crate) fn now(&self) -> Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// The roster that would follow the one in force.
+    pub(crate) fn prepare(
+        &self,
+        settings: RosterSettings<'_>,
+    ) -> Result<Arc<Roster>, ClientsError> {
+        Roster::new(settings, Some(&self.roster.load())).map(Arc::new)
+    }
+
+    /// Puts other clients in force. Nobody notices who is the same as before.
+    pub(crate) fn replace(&self, roster: Arc<Roster>) {
+        self.roster.store(roster);
     }
 
     /// Whoever came through the socket in the file system.
@@ -257,136 +92,66 @@ impl Clients {
         &self.local
     }
 
-    /// The client that a verified certificate belongs to. A fingerprint is more
-    /// exact than a name; names that point at several clients point at none.
-    pub(crate) fn of_certificate(&self, certificate: &[u8]) -> Option<Arc<Client>> {
-        let presented = Presented::read(certificate);
-        if let Some(client) = self.by_fingerprint.get(&presented.fingerprint) {
-            return Some(Arc::clone(client));
-        }
-        let mut named = self
-            .by_name
-            .iter()
-            .filter(|(name, _)| presented.is_named(name));
-        let (_, client) = named.next()?;
-        if named.any(|(_, other)| !Arc::ptr_eq(client, other)) {
-            tracing::warn!(names = ?presented.names, "a client certificate names several clients");
-            return None;
-        }
-        Some(Arc::clone(client))
-    }
-
-    /// Finds out who asks. A header counts more than the connection's
-    /// certificate: whoever sends a wrong one is refused.
-    pub(crate) fn authenticate<'a>(
-        &'a self,
-        headers: &HeaderMap,
-        certified: Option<&'a Arc<Client>>,
-        address: IpAddr,
-    ) -> Result<&'a Arc<Client>, AuthenticationFailure> {
-        let client = match headers.get(AUTHORIZATION) {
-            Some(header) => self.of_header(header.as_bytes())?,
-            None => certified.ok_or(AuthenticationFailure::Missing)?,
-        };
-        if client.may_come_from(address) {
-            Ok(client)
-        } else {
-            Err(AuthenticationFailure::Network)
-        }
-    }
-
-    /// The client of this name, if it may come from this address: for who has
-    /// proved in another way which one it is.
-    pub(crate) fn named(
+    /// Finds out who asks, however long that takes.
+    pub(crate) async fn recognise(
         &self,
-        name: &str,
+        headers: &HeaderMap,
+        peer: &Peer,
+    ) -> Result<Arc<Client>, AuthenticationFailure> {
+        let known = {
+            let roster = self.now();
+            let certified = peer.client(&roster);
+            let known = roster.authenticate(headers, certified.client(), peer.address);
+            known.cloned()
+        };
+        match (known, headers.get(AUTHORIZATION)) {
+            (Ok(client), _) => Ok(client),
+            (Err(Unknown::NotYet), Some(header)) => {
+                // Boxed: most requests never need it.
+                Box::pin(self.verify(header.as_bytes(), peer.address)).await
+            }
+            (Err(Unknown::NotYet), None) => Err(AuthenticationFailure::Missing),
+            (Err(Unknown::Failed(failure)), _) => Err(failure),
+        }
+    }
+
+    /// Looks thoroughly at a header that could not be recognised at once. That
+    /// happens aside and for a few at a time, and where wrong ones come from it
+    /// begins late: nobody keeps the processors busy by guessing.
+    async fn verify(
+        &self,
+        header: &[u8],
         address: IpAddr,
-    ) -> Result<&Arc<Client>, AuthenticationFailure> {
-        let client = self.by_own_name.get(name);
-        let client = client.ok_or(AuthenticationFailure::Wrong)?;
-        if client.may_come_from(address) {
-            Ok(client)
-        } else {
-            Err(AuthenticationFailure::Network)
-        }
+    ) -> Result<Arc<Client>, AuthenticationFailure> {
+        let turn = self.slowdown.turn(address, Instant::now());
+        wait(turn.map_err(|TooMany| AuthenticationFailure::TooMany)?).await;
+        let Ok(_place) = self.unverified.try_acquire() else {
+            return Err(AuthenticationFailure::Busy);
+        };
+        // Closing is never done, so a permit always comes.
+        let _permit = self.verifying.acquire().await;
+        let roster = self.roster.load_full();
+        let header = Zeroizing::new(header.to_vec());
+        let verified = tokio::task::spawn_blocking(move || roster.verify(&header)).await;
+        let client = verified.map_err(|_| AuthenticationFailure::Busy)??;
+        roster::expect_at_home(&client, address)?;
+        Ok(client)
     }
 
-    /// Who calls itself so in assertions, and what it signs them with.
-    pub(crate) fn signer(&self, id: &str) -> Option<(&Client, &[RegisteredCertificate])> {
-        let (client, certificates) = self.by_assertion.get(&id.to_ascii_lowercase())?;
-        Some((client, certificates))
-    }
-
-    fn of_header(&self, header: &[u8]) -> Result<&Arc<Client>, AuthenticationFailure> {
-        if header.len() > LONGEST_HEADER {
-            return Err(AuthenticationFailure::Malformed);
-        }
-        if let Some(client) = self.by_header.get(&self.key.digest(header)) {
-            return Ok(client);
-        }
-        let usual = authorization::usual_form(header).ok_or(AuthenticationFailure::Malformed)?;
-        let client = self.by_header.get(&self.key.digest(&usual));
-        client.ok_or(AuthenticationFailure::Wrong)
-    }
-}
-
-/// What a client may see, by the gateway's own order of the sources.
-fn view(settings: &ClientSettings, sources: &[Arc<str>]) -> Result<View, ClientsError> {
-    let facts = settings.facts.clone();
-    let Some(names) = &settings.sources else {
-        let sources = SourceSet::ALL;
-        return Ok(View { sources, facts });
-    };
-    let mut seen = SourceSet::NONE;
-    for name in names {
-        let place = sources.iter().position(|source| source == name);
-        seen =
-            place
-                .and_then(|place| seen.with(place))
-                .ok_or_else(|| ClientsError::NoSuchSource {
-                    client: Arc::clone(&settings.name),
-                    name: Arc::clone(name),
-                })?;
-    }
-    Ok(View {
-        sources: seen,
-        facts,
-    })
-}
-
-/// The administrator of this machine. No client of the configuration has this
-/// name: its names have no brackets.
-fn local() -> Client {
-    let name: Arc<str> = "(local)".into();
-    let connection = Connection {
-        client: Arc::clone(&name),
-        ..Connection::default()
-    };
-    Client {
-        name,
-        patience: LOCAL_PATIENCE,
-        connection: Arc::new(connection),
-        faces: [Face::Admin, Face::Metrics].into_iter().collect(),
-        networks: Vec::new(),
-        actions: Vec::new(),
-        bucket: None,
+    /// Keeps the answer to a wrong credential back for a while that grows with
+    /// each, or says that too many are kept back already.
+    pub(crate) async fn slow_down(&self, address: IpAddr) -> Result<(), AuthenticationFailure> {
+        let held = self.slowdown.fail(address, Instant::now());
+        wait(Some(
+            held.map_err(|TooMany| AuthenticationFailure::TooMany)?,
+        ))
+        .await;
+        Ok(())
     }
 }
 
-/// A client for tests of faces, with two seconds of patience.
-#[cfg(test)]
-pub(crate) fn test_client(name: &str) -> Client {
-    let connection = Connection {
-        client: name.into(),
-        ..Connection::default()
-    };
-    Client {
-        name: name.into(),
-        patience: Duration::from_secs(2),
-        connection: Arc::new(connection),
-        faces: [Face::Rest].into_iter().collect(),
-        networks: Vec::new(),
-        actions: Vec::new(),
-        bucket: None,
+async fn wait(held: Option<Held>) {
+    if let Some(held) = held {
+        tokio::time::sleep(held.delay).await;
     }
 }

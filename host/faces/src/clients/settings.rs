@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use portreeve_domain::{ActionKind, ShownFacts};
+use portreeve_domain::{ActionKind, ShownFacts, Timestamp};
+use rustls_pki_types::CertificateDer;
 
-use super::{RateLimit, Secret};
+use super::{PasswordHash, RateLimit, Secret, TokenSettings};
 use crate::intune::RegisteredCertificate;
 
 /// One client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSettings {
     /// Its name in the configuration, logs and policies.
     pub name: Arc<str>,
     /// How it proves who it is; each one alone suffices.
     pub authentication: Vec<ClientAuthentication>,
+    /// Who issued its certificate. Empty: whoever the server trusts to.
+    pub issuers: Vec<CertificateDer<'static>>,
     /// What it may use.
     pub faces: Vec<Face>,
     /// From where it may connect. Empty: from anywhere.
@@ -39,6 +42,7 @@ impl Default for ClientSettings {
         Self {
             name: Arc::default(),
             authentication: Vec::new(),
+            issuers: Vec::new(),
             faces: Vec::new(),
             networks: Vec::new(),
             patience: Duration::from_secs(2),
@@ -51,7 +55,7 @@ impl Default for ClientSettings {
 }
 
 /// A way to prove who one is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAuthentication {
     /// User name and password (RFC 7617).
     Basic {
@@ -65,6 +69,25 @@ pub enum ClientAuthentication {
         /// The key.
         key: Secret,
     },
+    /// The same, where only a hash of the password is known.
+    BasicHash {
+        /// The name; without a colon.
+        username: String,
+        /// What the password hashes to.
+        hash: PasswordHash,
+        /// When it stops being valid.
+        until: Option<Timestamp>,
+    },
+    /// A key after `Bearer` of which only the SHA-256 is known. It was made at
+    /// random and has at least 32 characters.
+    BearerHash {
+        /// The key's SHA-256.
+        sha256: [u8; 32],
+        /// When it stops being valid.
+        until: Option<Timestamp>,
+    },
+    /// A token after `Bearer` that somebody else issued (RFC 7519).
+    Token(TokenSettings),
     /// A certificate of a trusted issuer with this DNS name, mail address, URI
     /// or IP address as subject alternative name.
     CertificateName(String),

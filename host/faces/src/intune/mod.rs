@@ -17,6 +17,7 @@ mod answer;
 mod assertion;
 mod discovery;
 mod form;
+mod list;
 mod path;
 mod query;
 mod refusal;
@@ -33,7 +34,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
@@ -143,12 +144,8 @@ fn json(document: &serde_json::Value) -> Response {
     ([(CACHE_CONTROL, "no-store")], axum::Json(document)).into_response()
 }
 
-fn xml_response(document: String) -> Response {
+fn xml_response(document: impl Into<axum::body::Body>) -> Response {
     let kind = (CONTENT_TYPE, "application/xml; charset=utf-8");
-    (
-        StatusCode::OK,
-        [kind, (CACHE_CONTROL, "no-store")],
-        document,
-    )
-        .into_response()
+    let headers = [kind, (CACHE_CONTROL, "no-store")];
+    (headers, document.into()).into_response()
 }

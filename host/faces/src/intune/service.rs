@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::CACHE_CONTROL;
 
 use super::answer::{self, Flat};
+use super::list;
 use super::path::Service;
 use super::query::{self, Asked};
 use super::xml_response;
@@ -34,7 +35,9 @@ pub(super) async fn devices(
             })
             .await
         }
-        Asked::NotCompliant(_) => Err(no_list()),
+        Asked::NotCompliant(listed_by) => {
+            list::not_compliant(faces, &caller, service, listed_by).await
+        }
     }
 }
 
@@ -55,11 +58,6 @@ pub(super) async fn flat(faces: &Faces, request: Request) -> Result<Response, Pr
             Err(Problem::malformed(detail))
         }
     }
-}
-
-fn no_list() -> Problem {
-    let detail = "the list of devices that are not compliant is not served yet";
-    Problem::new(ProblemKind::CannotTell, detail)
 }
 
 fn read(request: &Request) -> Result<(Caller, Asked), Problem> {

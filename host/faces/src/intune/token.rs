@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::replay::Worn;
 use super::resource::{self, Audience};
 use crate::body;
-use crate::clients::{AuthenticationFailure, Client, Face};
+use crate::clients::{AuthenticationFailure, Client, Face, Peer};
 use crate::dispatch::Stranger;
 use crate::faces::Faces;
 use crate::token::Purpose;
@@ -99,7 +99,7 @@ async fn grant(
     }
     let proved = match &form.assertion {
         Some(assertion) => by_assertion(faces, tenant, origin, stranger, &form, assertion, now)?,
-        None => by_secret(faces, stranger, &form)?,
+        None => by_secret(faces, stranger, &form).await?,
     };
     if !proved.client.may_use(Face::Intune) {
         faces.metrics.not_allowed.inc();
@@ -194,7 +194,7 @@ fn expect_form(headers: &HeaderMap) -> Result<(), Refusal> {
 
 /// A secret is the password of HTTP Basic with the identifier as user name: it
 /// is checked as any other client's, with the same care.
-fn by_secret(faces: &Faces, stranger: &Stranger, form: &Form) -> Result<Proved, Refusal> {
+async fn by_secret(faces: &Faces, stranger: &Stranger, form: &Form) -> Result<Proved, Refusal> {
     let secret = form
         .client_secret
         .as_ref()
@@ -207,14 +207,20 @@ fn by_secret(faces: &Faces, stranger: &Stranger, form: &Form) -> Result<Proved, 
     let encoded = Zeroizing::new(format!("Basic {}", STANDARD.encode(&*plain)));
     let header = HeaderValue::from_str(&encoded).map_err(|_| Refusal::wrong_secret(id))?;
     let headers = HeaderMap::from_iter([(AUTHORIZATION, header)]);
-    let found = faces
-        .clients
-        .authenticate(&headers, None, stranger.peer.address);
-    let client = found.map_err(|failure| refused(faces, failure, Refusal::wrong_secret(id)))?;
-    Ok(Proved {
-        client: Arc::clone(client),
-        id: id.to_owned(),
-    })
+    let peer = Peer::unproven(stranger.peer.address);
+    match faces.clients.recognise(&headers, &peer).await {
+        Ok(client) => Ok(Proved {
+            client,
+            id: id.to_owned(),
+        }),
+        Err(failure) => {
+            if failure.is_guess() {
+                // Too many who guess are not waited for.
+                let _ = faces.clients.slow_down(peer.address).await;
+            }
+            Err(refused(faces, failure, Refusal::wrong_secret(id)))
+        }
+    }
 }
 
 fn by_assertion(
@@ -238,7 +244,8 @@ fn by_assertion(
     // Cisco ISE names the client in the assertion only.
     let id = form.client_id.as_deref().unwrap_or(assertion.issuer());
     let wrong = |refusal| refused(faces, AuthenticationFailure::Wrong, refusal);
-    let signer = faces.clients.signer(id);
+    let roster = faces.clients.now();
+    let signer = roster.signer(id);
     let (client, certificates) = signer.ok_or_else(|| wrong(Refusal::unknown_client(id)))?;
     let expected = Expected {
         client_id: id,
@@ -255,8 +262,7 @@ fn by_assertion(
                 refusal
             }
         })?;
-    let client = faces
-        .clients
+    let client = roster
         .named(&client.name, stranger.peer.address)
         .map_err(|failure| refused(faces, failure, Refusal::not_allowed()))?;
     let seconds = i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX);

@@ -22,7 +22,7 @@ use super::right::Right;
 use super::services::{Properties, Provider, REREGISTER, RegisterError};
 use super::{ANC, ENDPOINT_TOPIC, MDM, PUBSUB, Pxgrid, STATUS_TOPIC};
 use crate::body::read_json;
-use crate::dispatch::Peer;
+use crate::clients::Peer;
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
 use crate::text::one_line;

@@ -32,8 +32,7 @@ use prometheus::Registry;
 use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
-use crate::clients::{AuthenticationFailure, Face};
-use crate::dispatch::Peer;
+use crate::clients::{AuthenticationFailure, Face, Peer};
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
 
@@ -280,10 +279,10 @@ impl Permissions for Pxgrid {
 /// A certificate node is called as its client in the configuration is.
 fn of_certificate(faces: &Faces, peer: &Peer) -> Option<(NodeName, Proof)> {
     let none = HeaderMap::new();
-    let certified = peer.certified.as_ref();
-    let client = faces
-        .clients
-        .authenticate(&none, certified, peer.address)
+    let roster = faces.clients.now();
+    let certified = peer.client(&roster);
+    let client = roster
+        .authenticate(&none, certified.client(), peer.address)
         .ok()
         .filter(|client| client.may_use(Face::Pxgrid))?;
     let name = client.name.parse().ok()?;

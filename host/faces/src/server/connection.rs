@@ -1,13 +1,18 @@
 //! One connection from the handshake to its end.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::future::{Future as _, poll_fn, ready};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use hyper::body::Incoming;
-use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,11 +26,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::no_delay;
+use super::shared::Shared;
+use super::streams::{Arriving, Streams};
 use super::tls::H2;
 use super::watched::{Patience, Requests, Watched};
 use crate::Limits;
 use crate::body::Reply;
-use crate::dispatch::{Dispatcher, Peer};
+use crate::clients::Peer;
+use crate::dispatch::Dispatcher;
 use crate::metrics::Counted;
 use crate::pxgrid::pubsub::{Session, Until, Upgrade};
 
@@ -47,7 +55,9 @@ pub(super) struct Connections {
     pub(super) limits: Limits,
     pub(super) places: Arc<Semaphore>,
     pub(super) tasks: TaskTracker,
-    /// No new requests.
+    /// No new requests. Set before `stopping` is.
+    pub(super) is_stopping: AtomicBool,
+    /// The same, for who waits for it.
     pub(super) stopping: CancellationToken,
     /// No more at all.
     pub(super) cut: CancellationToken,
@@ -72,12 +82,16 @@ impl Connections {
         let connections = Arc::clone(self);
         let address = IpAddr::from(Ipv4Addr::LOCALHOST);
         self.spawn(address, async move {
-            let peer = Peer {
-                address,
-                certified: Some(Arc::clone(connections.dispatcher.faces.clients.local())),
-            };
+            let local = Arc::clone(connections.dispatcher.faces.clients.local());
+            let peer = Peer::local(address, local);
             connections.serve_http(stream, peer, false).await;
         });
+    }
+
+    /// Has connections end with the requests that are on the way.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.stopping.cancel();
     }
 
     fn spawn(self: &Arc<Self>, peer: IpAddr, serve: impl Future<Output = ()> + Send + 'static) {
@@ -98,22 +112,21 @@ impl Connections {
 
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>) {
         no_delay(&stream);
-        let peer_at = |certified| Peer {
-            address: peer.ip().to_canonical(),
-            certified,
-        };
+        let address = peer.ip().to_canonical();
         let Some(tls) = tls else {
-            return self.serve_http(stream, peer_at(None), false).await;
+            return self
+                .serve_http(stream, Peer::unproven(address), false)
+                .await;
         };
         let Some(stream) = self.shake_hands(stream, peer, &tls).await else {
             return;
         };
         let (_, session) = stream.get_ref();
         let is_h2 = session.alpn_protocol() == Some(H2);
-        let certificate = session.peer_certificates().and_then(<[_]>::first);
-        let clients = &self.dispatcher.faces.clients;
-        let certified = certificate.and_then(|certificate| clients.of_certificate(certificate));
-        self.serve_http(stream, peer_at(certified), is_h2).await;
+        let roster = self.dispatcher.faces.clients.now();
+        let peer = Peer::certified(address, session.peer_certificates(), &roster);
+        drop(roster);
+        self.serve_http(stream, peer, is_h2).await;
     }
 
     async fn shake_hands(
@@ -148,39 +161,52 @@ impl Connections {
             header: (!is_h2).then_some(self.limits.header_timeout),
             idle: self.limits.idle_timeout,
         };
-        let stream = Watched::new(stream, patience, Arc::clone(&asker.requests));
-        let stream = TokioIo::new(stream);
+        // HTTP/2 gathers by itself.
+        let stream = Watched::new(stream, patience, Arc::clone(&asker.requests), !is_h2);
+        let stream = Shared::new(stream);
+        let hyper_stream = TokioIo::new(stream.clone());
         let service = service_fn(|request: hyper::Request<Incoming>| {
+            if let Some(reply) = asker.dispatcher.hit(&asker.peer, &request) {
+                asker.requests.pass();
+                return Either::Left(ready(Ok::<_, Infallible>(reply)));
+            }
             let asker = Arc::clone(&asker);
             // Here and not in the future, which hyper polls after it has asked
             // the stream for more.
             let ongoing = Arc::clone(&asker.requests).begin();
-            let hit = asker.dispatcher.hit(&asker.peer, &request);
-            async move {
+            // Boxed: this future is large, and a hit never needs it.
+            Either::Right(Box::pin(async move {
                 let _ongoing = ongoing;
-                Ok::<_, Infallible>(match hit {
-                    Some(reply) => reply,
-                    // Boxed: this future is large, and a hit never needs it.
-                    None => Box::pin(asker.answer(request)).await,
-                })
-            }
+                Ok(asker.answer(request).await)
+            }))
         });
         // Which it is was agreed on in the handshake; nothing has to be guessed.
         let served = if is_h2 {
-            let connection = self.h2().serve_connection(stream, service);
-            self.drive(pin!(connection)).await
+            let mut streams = Streams::default();
+            let connection = h2(streams.arriving()).serve_connection(hyper_stream, service);
+            let beside = |context: &mut Context<'_>| {
+                streams.run(context);
+                Poll::Pending
+            };
+            self.drive(pin!(connection), beside).await
         } else {
-            let mut connection = http1().serve_connection(stream, service);
-            let served = self.drive(Pin::new(&mut connection)).await;
+            let mut connection = http1().serve_connection(hyper_stream, service);
+            let beside = |context: &mut Context<'_>| match stream.poll_send(context) {
+                Poll::Ready(Err(error)) => Poll::Ready(error),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            };
+            let served = self.drive(Pin::new(&mut connection), beside).await;
             if let (Ok(()), Some(session)) = (&served, asker.upgrade.get()) {
                 let parts = connection.into_parts();
-                let stream = parts.io.into_inner().into_inner();
-                Box::pin(session.run(stream, parts.read_buf, &self.until())).await;
+                drop(parts.io);
+                if let Some(stream) = stream.into_inner().await {
+                    Box::pin(session.run(stream, parts.read_buf, &self.until())).await;
+                }
             }
             served
         };
         if let Err(error) = served {
-            if is_time_out(&error) {
+            if is_time_out(&*error) {
                 self.dispatcher.faces.metrics.cut.inc();
             }
             let peer = asker.peer.address;
@@ -188,20 +214,48 @@ impl Connections {
         }
     }
 
-    /// Serves until the client leaves, or the server does.
+    /// Serves until the client leaves, or the server does. `beside` does what
+    /// remains to be done each time after the connection has done all it can.
     async fn drive(
         &self,
         mut connection: Pin<&mut impl GracefulConnection<Error = hyper::Error>>,
-    ) -> Result<(), hyper::Error> {
-        tokio::select! {
-            served = connection.as_mut() => return served,
-            () = self.stopping.cancelled() => {}
+        mut beside: impl FnMut(&mut Context<'_>) -> Poll<io::Error>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut serve = |context: &mut Context<'_>, stops: bool| -> Poll<Result<(), Box<_>>> {
+            if stops {
+                connection.as_mut().graceful_shutdown();
+            }
+            let served = connection.as_mut().poll(context);
+            // An answer may have been given with the end of the connection.
+            let broken = beside(context);
+            match (served, broken) {
+                (Poll::Ready(served), _) => Poll::Ready(Ok(served?)),
+                (Poll::Pending, Poll::Ready(error)) => Poll::Ready(Err(error.into())),
+                (Poll::Pending, Poll::Pending) => Poll::Pending,
+            }
+        };
+        let mut stopping = pin!(self.stopping.cancelled());
+        // Asking means taking a lock that all connections share, so it is done
+        // once: the end wakes this task, which then looks at the flag.
+        let mut wakes: Option<Waker> = None;
+        let served = poll_fn(|context| match serve(context, false) {
+            Poll::Pending => {
+                let is_asked = |wakes: &Waker| wakes.will_wake(context.waker());
+                if wakes.as_ref().is_some_and(is_asked) && !self.is_stopping.load(Ordering::Acquire)
+                {
+                    return Poll::Pending;
+                }
+                wakes = Some(context.waker().clone());
+                stopping.as_mut().poll(context).map(|()| None)
+            }
+            served @ Poll::Ready(_) => served.map(Some),
+        });
+        if let Some(served) = served.await {
+            return served;
         }
-        connection.as_mut().graceful_shutdown();
-        self.cut
-            .run_until_cancelled(connection)
-            .await
-            .unwrap_or(Ok(()))
+        let mut stops = true;
+        let rest = poll_fn(|context| serve(context, std::mem::take(&mut stops)));
+        self.cut.run_until_cancelled(rest).await.unwrap_or(Ok(()))
     }
 
     fn until(&self) -> Until {
@@ -210,20 +264,17 @@ impl Connections {
             cut: self.cut.clone(),
         }
     }
+}
 
-    fn h2(&self) -> http2::Builder<Streams> {
-        let mut builder = http2::Builder::new(Streams {
-            tasks: self.tasks.clone(),
-            cut: self.cut.clone(),
-        });
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
-            .max_header_list_size(H2_HEADER)
-            .keep_alive_interval(PING.0)
-            .keep_alive_timeout(PING.1);
-        builder
-    }
+fn h2(arriving: Arriving) -> http2::Builder<Arriving> {
+    let mut builder = http2::Builder::new(arriving);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(H2_HEADER)
+        .keep_alive_interval(PING.0)
+        .keep_alive_timeout(PING.1);
+    builder
 }
 
 fn http1() -> http1::Builder {
@@ -254,23 +305,7 @@ impl Asker {
     }
 }
 
-/// Runs the streams of HTTP/2 connections as tasks of the server.
-#[derive(Clone, Debug)]
-struct Streams {
-    tasks: TaskTracker,
-    cut: CancellationToken,
-}
-
-impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        let cut = self.cut.clone();
-        self.tasks.spawn(async move {
-            cut.run_until_cancelled(stream).await;
-        });
-    }
-}
-
-fn is_time_out(error: &(dyn std::error::Error + 'static)) -> bool {
+fn is_time_out(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<std::io::Error>()

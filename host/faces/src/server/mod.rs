@@ -2,6 +2,9 @@
 
 mod connection;
 mod local;
+mod reload;
+mod shared;
+mod streams;
 mod tls;
 mod watched;
 
@@ -10,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use portreeve_gateway::Gateway;
@@ -17,7 +21,6 @@ use prometheus::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -25,9 +28,11 @@ use crate::clients::ClientsError;
 use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
 use crate::pxgrid::pubsub::relay;
-use crate::{FaceSettings, Limits, ListenerSettings};
+use crate::{ClientSettings, Configuration, FaceSettings, Limits, ListenerSettings};
 use connection::Connections;
 use local::LocalSocket;
+use reload::SharedTls;
+pub use reload::{ReloadError, Reloader};
 
 /// Pause after a failed `accept`, which most often means that the process has
 /// no file descriptors left.
@@ -94,7 +99,7 @@ pub struct Server {
 enum Listener {
     Network {
         socket: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<SharedTls>,
     },
     Local(LocalSocket),
 }
@@ -123,8 +128,18 @@ impl Server {
         if settings.listeners.is_empty() {
             return Err(BindError::NoListener);
         }
+        let tls = settings.listeners.iter().filter_map(|listener| {
+            if let ListenerSettings::Tls { tls, .. } = listener {
+                Some(tls)
+            } else {
+                None
+            }
+        });
+        let issuers = tls::common_issuers(tls);
+        let clients = settings.clients.clone();
         let faces = Faces::new(
             settings.clients,
+            &issuers,
             settings.limits,
             settings.inventory,
             settings.ise,
@@ -135,7 +150,7 @@ impl Server {
         let mut listeners = Vec::with_capacity(settings.listeners.len());
         let mut addresses = Vec::with_capacity(settings.listeners.len());
         for listener in settings.listeners {
-            let (listener, address) = listen(listener).await?;
+            let (listener, address) = listen(listener, &clients).await?;
             listeners.push(listener);
             addresses.extend(address);
         }
@@ -145,6 +160,22 @@ impl Server {
             faces: Arc::new(faces),
             limits: settings.limits,
         })
+    }
+
+    /// Replaces clients and certificates, also while it serves.
+    pub fn reloader(&self) -> Reloader {
+        let tls = self.listeners.iter().filter_map(|listener| match listener {
+            Listener::Network { tls, .. } => tls.clone(),
+            Listener::Local(_) => None,
+        });
+        Reloader::new(&self.faces, tls.collect())
+    }
+
+    /// What `/v1/admin/configuration` shows and reads again. The first one
+    /// stays.
+    pub fn set_configuration(&self, configuration: Arc<dyn Configuration>) {
+        // There is one already: nothing to do.
+        let _ = self.faces.configuration.set(configuration);
     }
 
     /// Where it listens on the network, in the settings' order, with the real
@@ -159,19 +190,19 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let limits = self.limits;
         let tasks = TaskTracker::new();
-        let stopping = CancellationToken::new();
         let cut = CancellationToken::new();
         let connections = Arc::new(Connections {
             dispatcher: Arc::new(Dispatcher::new(Arc::clone(&self.faces))),
             limits,
             places: Arc::new(Semaphore::new(limits.max_connections)),
             tasks: tasks.clone(),
-            stopping: stopping.clone(),
+            is_stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
             cut: cut.clone(),
         });
         if let Some(pxgrid) = &self.faces.pxgrid {
             let (pubsub, gateway) = (Arc::clone(&pxgrid.pubsub), Arc::clone(&self.faces.gateway));
-            let stopping = stopping.clone();
+            let stopping = connections.stopping.clone();
             tasks.spawn(async move { relay(&gateway, &pubsub.broker, &stopping).await });
         }
         let mut accepting = JoinSet::new();
@@ -182,7 +213,7 @@ impl Server {
         self.faces.stop();
         // Dropping the listeners closes them; new clients go elsewhere at once.
         accepting.shutdown().await;
-        stopping.cancel();
+        connections.stop();
         tasks.close();
         if tokio::time::timeout(limits.shutdown_timeout, tasks.wait())
             .await
@@ -198,7 +229,10 @@ impl Server {
     }
 }
 
-async fn listen(settings: ListenerSettings) -> Result<(Listener, Option<SocketAddr>), BindError> {
+async fn listen(
+    settings: ListenerSettings,
+    clients: &[ClientSettings],
+) -> Result<(Listener, Option<SocketAddr>), BindError> {
     let (address, tls) = match settings {
         ListenerSettings::Local { path } => {
             let socket = match LocalSocket::listen(&path) {
@@ -212,11 +246,11 @@ async fn listen(settings: ListenerSettings) -> Result<(Listener, Option<SocketAd
         }
         ListenerSettings::Plain { address } => (address, None),
         ListenerSettings::Tls { address, tls } => {
-            let config = tls::server_config(tls).map_err(|error| BindError::Tls {
+            let config = tls::server_config(tls, clients).map_err(|error| BindError::Tls {
                 address,
                 message: error.to_string(),
             })?;
-            (address, Some(TlsAcceptor::from(Arc::new(config))))
+            (address, Some(SharedTls::new(config)))
         }
     };
     let refused = |source| BindError::Listen { address, source };
@@ -228,10 +262,9 @@ async fn listen(settings: ListenerSettings) -> Result<(Listener, Option<SocketAd
 async fn accept(listener: Listener, connections: Arc<Connections>) {
     loop {
         let accepted = match &listener {
-            Listener::Network { socket, tls } => socket
-                .accept()
-                .await
-                .map(|(stream, peer)| connections.take(stream, peer, tls.clone())),
+            Listener::Network { socket, tls } => socket.accept().await.map(|(stream, peer)| {
+                connections.take(stream, peer, tls.as_ref().map(SharedTls::acceptor))
+            }),
             Listener::Local(socket) => socket
                 .accept()
                 .await

@@ -4,13 +4,16 @@
 //! cannot tell a client that keeps its connection from one that drips its
 //! header. Here both have their own time. Bodies have a third, where they are
 //! read.
+//!
+//! Answers to requests that came together leave together: hyper hands them over
+//! one by one, and what is small is kept until it has done all it can.
 
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,6 +22,10 @@ use tokio::time::{Instant, Sleep};
 /// Bytes that count as a part of an answer. Fewer may be the pings that keep an
 /// HTTP/2 connection alive, or a client that reads to stay and not to know.
 const PART: usize = 1024;
+/// Bytes of answers that are kept to leave together.
+const GATHERED: usize = 16 << 10;
+/// Memory that a connection keeps for that while it is idle.
+const KEPT: usize = 4 << 10;
 
 /// How many requests a connection had and has, shared with its service.
 #[derive(Debug, Default)]
@@ -32,6 +39,12 @@ impl Requests {
     pub(super) fn begin(self: Arc<Self>) -> Ongoing {
         self.begun.fetch_add(1, Ordering::Relaxed);
         Ongoing(self)
+    }
+
+    /// The same for one whose answer is there at once.
+    pub(super) fn pass(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.ended.fetch_add(1, Ordering::Relaxed);
     }
 
     fn begun(&self) -> u64 {
@@ -70,6 +83,8 @@ pub(super) struct Watched<S> {
     patience: Patience,
     requests: Arc<Requests>,
     timer: Pin<Box<Sleep>>,
+    /// Whom the timer wakes. It need not be told again each time.
+    timer_wakes: Option<Waker>,
     /// Requests that had begun when the timer was set.
     begun_before: u64,
     /// Bytes written since the timer was set.
@@ -77,6 +92,12 @@ pub(super) struct Watched<S> {
     /// Whether the last write found no room.
     write_stuck: bool,
     header: Header,
+    /// Whether answers are gathered at all.
+    gathers: bool,
+    /// What hyper believes to be written.
+    gathered: Vec<u8>,
+    /// How much of it is.
+    sent: usize,
 }
 
 /// How far the next request's header section is.
@@ -91,16 +112,27 @@ enum Header {
 }
 
 impl<S> Watched<S> {
-    pub(super) fn new(stream: S, patience: Patience, requests: Arc<Requests>) -> Self {
+    /// With `gathers`, whoever polls the connection calls
+    /// [`Watched::poll_send`] afterwards.
+    pub(super) fn new(
+        stream: S,
+        patience: Patience,
+        requests: Arc<Requests>,
+        gathers: bool,
+    ) -> Self {
         Self {
             stream,
             patience,
             requests,
             timer: Box::pin(tokio::time::sleep(patience.idle)),
+            timer_wakes: None,
             begun_before: 0,
             written: 0,
             write_stuck: false,
             header: Header::Awaited,
+            gathers,
+            gathered: Vec::new(),
+            sent: 0,
         }
     }
 
@@ -132,9 +164,16 @@ impl<S> Watched<S> {
                 let deadline = Instant::now() + self.patience.header.unwrap_or(self.patience.idle);
                 self.header = Header::Partial { before, deadline };
                 self.timer.as_mut().reset(deadline);
+                self.timer_wakes = None;
             }
             _ => {}
         }
+        let waker = context.waker();
+        let is_set = |wakes: &Waker| wakes.will_wake(waker);
+        if self.timer_wakes.as_ref().is_some_and(is_set) && !self.timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.timer_wakes = Some(waker.clone());
         loop {
             ready!(self.timer.as_mut().poll(context));
             let now = Instant::now();
@@ -172,6 +211,59 @@ impl<S> Watched<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Sends what was gathered.
+    pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gathered.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_write_gathered(context))?;
+        ready!(self.poll_flush_stream(context))?;
+        self.sent = 0;
+        self.gathered.clear();
+        if self.gathered.capacity() > KEPT {
+            self.gathered = Vec::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_gathered(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let left = self.gathered.get(self.sent..).unwrap_or_default();
+            if left.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let written = Pin::new(&mut self.stream).poll_write(context, left);
+            match ready!(self.note_write(context, written))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.sent += written,
+            }
+        }
+    }
+
+    /// Keeps `slices` to be sent later, if there is room for so much.
+    fn gather(&mut self, slices: &[io::IoSlice<'_>]) -> Option<usize> {
+        let bytes = slices.iter().map(|slice| slice.len()).sum();
+        let fits = self.gathers && self.gathered.len().saturating_add(bytes) <= GATHERED;
+        fits.then(|| {
+            for slice in slices {
+                self.gathered.extend_from_slice(slice);
+            }
+            bytes
+        })
+    }
+
+    fn poll_flush_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_flush(context) {
+            Poll::Pending => {
+                self.write_stuck = true;
+                self.watch(context).map(Err)
+            }
+            done @ Poll::Ready(_) => done,
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -194,12 +286,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note_write(context, written)
+        self.poll_write_vectored(context, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -207,26 +298,32 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(bytes) = self.gather(slices) {
+            return Poll::Ready(Ok(bytes));
+        }
+        ready!(self.poll_send(context))?;
+        if let Some(bytes) = self.gather(slices) {
+            return Poll::Ready(Ok(bytes));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.note_write(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.gathers || self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.stream).poll_flush(context) {
-            Poll::Pending => {
-                this.write_stuck = true;
-                this.watch(context).map(Err)
-            }
-            done @ Poll::Ready(_) => done,
+        if self.gathered.is_empty() {
+            self.poll_flush_stream(context)
+        } else {
+            // It leaves when hyper has done all it can.
+            Poll::Ready(Ok(()))
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(context))?;
         match Pin::new(&mut self.stream).poll_shutdown(context) {
             Poll::Pending => self.watch(context).map(Err),
             done @ Poll::Ready(_) => done,

@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::schema::assert_is;
 use crate::stand::*;
 
 const KANDJI: &str = "Bearer kandji-key";
@@ -146,6 +147,8 @@ async fn clearpass_has_texts_only() {
         (404, &"false".into(), &"false".into())
     );
     assert_eq!(unknown["reason"], "not-registered");
+    assert_is("FlatAnswer", &permitted);
+    assert_is("FlatAnswer", &unknown);
     // The same names every time, and nothing but text.
     let names = |object: &Value| {
         object

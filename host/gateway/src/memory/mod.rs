@@ -10,15 +10,16 @@ mod room;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock, mpsc};
 
+use parking_lot::Mutex;
 use portreeve_cache::packed::Words;
-use portreeve_cache::{CacheSettings, SourceId};
+use portreeve_cache::{CacheSettings, Restoring, SourceId};
 use portreeve_domain::{Device, Identifier, Timestamp};
 use portreeve_store::{
     DeviceRow, Dictionary, Store, StoreError, Writer, WriterHandle, WriterSettings,
 };
 
 use crate::feed::Touched;
-use crate::{DeviceCache, Record};
+use crate::{DeviceCache, Prepared, Record};
 pub use picture::SourcePicture;
 use room::Room;
 
@@ -131,6 +132,12 @@ impl Memory {
         name.unwrap_or_default()
     }
 
+    /// Has the system keep many devices so that they are found quickly, on a
+    /// thread that nobody waits for: [`DeviceCache::settle`].
+    pub fn settle(&self) {
+        self.devices.settle();
+    }
+
     /// Where changes are made durable, for figures and health.
     pub fn writer(&self) -> Option<&WriterHandle> {
         self.kept.as_ref().map(|kept| &kept.writer)
@@ -185,6 +192,9 @@ impl Memory {
 const ROWS: usize = 512;
 /// Handfuls of rows that wait to be taken into memory.
 const AHEAD: usize = 8;
+/// Threads that take them. Beside the one that reads they keep two processors
+/// busy, and more would only wait for each other.
+const FILLERS: usize = 2;
 
 /// Some rows of the store, in one piece of memory.
 #[derive(Default)]
@@ -194,8 +204,8 @@ struct Rows {
     ends: Vec<(usize, SourceId, Timestamp)>,
 }
 
-/// Reads the store on one thread and fills memory on this one: both take about
-/// as long, and a gateway that starts has nothing else to do.
+/// Reads the store on one thread and fills memory on others: a gateway that
+/// starts has nothing else to do.
 fn load(
     store: &Store,
     sources: &[Arc<str>],
@@ -203,28 +213,50 @@ fn load(
 ) -> Result<Restored, StoreError> {
     let counts = sources.iter().map(|source| store.device_count(source));
     let expected: u64 = counts.sum::<Result<u64, StoreError>>()?;
-    devices.reserve(usize::try_from(expected).unwrap_or(usize::MAX));
+    let devices = devices.restore(usize::try_from(expected).unwrap_or(usize::MAX));
     let (give, take) = mpsc::sync_channel::<Rows>(AHEAD);
+    let take = Mutex::new(Some(take));
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || read(store, sources, &give));
+        let filling = [(); FILLERS].map(|()| scope.spawn(|| fill(&take, &devices)));
         let mut restored = Restored::default();
-        for rows in take {
-            let mut start = 0;
-            for (end, source, fetched_at) in rows.ends {
-                let device = rows.bytes.get(start..end).unwrap_or_default();
-                devices
-                    .insert_packed(source, device, fetched_at)
-                    .map_err(|error| StoreError::Damaged(format!("a device: {error}")))?;
-                restored.devices += 1;
-                start = end;
-            }
+        for filled in filling {
+            restored.devices += ended(filled.join())?;
         }
-        restored.of_others = match reading.join() {
-            Ok(of_others) => of_others?,
-            Err(_) => return Err(StoreError::Damaged("it could not be read".to_owned())),
-        };
+        restored.of_others = ended(reading.join())?;
         Ok(restored)
     })
+}
+
+/// What a thread came to; one that panicked met rows that make no sense.
+fn ended<T>(thread: std::thread::Result<Result<T, StoreError>>) -> Result<T, StoreError> {
+    thread.unwrap_or_else(|_| Err(StoreError::Damaged("it could not be read".to_owned())))
+}
+
+/// Takes rows into memory until there are no more; how many. After an error
+/// nobody takes any more, which ends the reading.
+fn fill(
+    take: &Mutex<Option<mpsc::Receiver<Rows>>>,
+    devices: &Restoring<'_, Prepared>,
+) -> Result<u64, StoreError> {
+    let mut filled = 0;
+    loop {
+        let rows = take.lock().as_ref().and_then(|take| take.recv().ok());
+        let Some(Rows { bytes, ends }) = rows else {
+            return Ok(filled);
+        };
+        filled += ends.len() as u64;
+        let mut start = 0;
+        let each = ends.into_iter().map(|(end, source, fetched_at)| {
+            let device = bytes.get(start..end).unwrap_or_default();
+            start = end;
+            (source, device, fetched_at)
+        });
+        if let Err(error) = devices.insert(each) {
+            *take.lock() = None;
+            return Err(StoreError::Damaged(format!("a device: {error}")));
+        }
+    }
 }
 
 /// Hands over all rows of these sources; how many are of others.

@@ -151,13 +151,14 @@ impl Picture for SourcePicture {
                     None => 0,
                 };
                 // Memory last: what is in it only was never durable.
-                let forgotten = this.forget_older(started_at);
+                let gone = this.forget_older(started_at).max(stored);
+                memory.settle();
                 memory.room.completed(this.source.0, epoch);
                 // Whatever went by unnoticed comes out now.
                 if let Some(touched) = memory.touched.get() {
                     touched.note_all();
                 }
-                Ok(forgotten.max(stored))
+                Ok(gone)
             };
             aside(sweep).await?
         }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portreeve_faces::{
-    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, PxgridSettings,
-    Secret, TlsSettings,
+    ClientAuthentication, ClientSettings, FaceSettings, Limits, ListenerSettings, PasswordHash,
+    PxgridSettings, Secret, TlsSettings, TokenSettings,
 };
 
 use portreeve_gateway::inventory::Inventory;
 
 use crate::config::{
-    BasicConfig, CertificateMatch, ClientConfig, IseConfig, PxgridConfig, SecretSetting,
-    ServerConfig,
+    CertificateMatch, ClientConfig, Config, IntuneConfig, IseConfig, PxgridConfig, SecretSetting,
+    ServerConfig, TlsConfig,
 };
 
 /// Takes the server's key with it. `control` is the socket for commands.
@@ -35,13 +35,7 @@ pub(crate) fn face_settings(
     };
     let tls = server.tls.map(|tls| ListenerSettings::Tls {
         address: tls.listen,
-        tls: TlsSettings {
-            certificates: tls.certificate.certificates,
-            key: tls.key.key,
-            client_issuers: tls
-                .client_ca
-                .map_or_else(Vec::new, |file| file.certificates),
-        },
+        tls: certificates(tls),
     });
     let plain = server.plain.map(|plain| ListenerSettings::Plain {
         address: plain.listen,
@@ -67,29 +61,71 @@ pub(crate) fn face_settings(
     }
 }
 
+/// What a gateway that runs can be given anew.
+pub(crate) fn replaceable(config: Config) -> (Vec<ClientSettings>, Vec<TlsSettings>) {
+    let clients = config.clients.0.iter().map(client).collect();
+    let tls = config.server.tls.map(certificates);
+    (clients, tls.into_iter().collect())
+}
+
+fn certificates(tls: TlsConfig) -> TlsSettings {
+    TlsSettings {
+        certificates: tls.certificate.certificates,
+        key: tls.key.key,
+        client_issuers: tls
+            .client_ca
+            .map_or_else(Vec::new, |file| file.certificates),
+    }
+}
+
 fn client(config: &ClientConfig) -> ClientSettings {
-    let basic = config
-        .basic
-        .as_ref()
-        .map(
-            |BasicConfig { username, password }| ClientAuthentication::Basic {
+    let mut authentication = Vec::new();
+    if let Some(basic) = &config.basic {
+        let username = &basic.username;
+        authentication.extend(basic.password.as_ref().map(|password| {
+            ClientAuthentication::Basic {
                 username: username.clone(),
                 password: secret(password),
-            },
-        );
-    let bearer = config
-        .bearer
-        .as_ref()
-        .map(|key| ClientAuthentication::Bearer { key: secret(key) });
-    let certificate = config.certificate.as_ref().map(|wanted| match wanted {
+            }
+        }));
+        let hashes = basic.password_hash.iter().flat_map(|hashes| &hashes.0);
+        authentication.extend(hashes.map(|hash| ClientAuthentication::BasicHash {
+            username: username.clone(),
+            hash: hash.hash.clone(),
+            until: hash.until,
+        }));
+    }
+    let bearer = config.bearer.as_ref();
+    authentication.extend(bearer.map(|key| ClientAuthentication::Bearer { key: secret(key) }));
+    let hashes = config.bearer_hash.iter().flat_map(|hashes| &hashes.0);
+    authentication.extend(hashes.filter_map(|hash| match hash.hash {
+        PasswordHash::Sha256(sha256) => Some(ClientAuthentication::BearerHash {
+            sha256,
+            until: hash.until,
+        }),
+        PasswordHash::Argon2(_) => None,
+    }));
+    authentication.extend(config.jwt.as_ref().map(|token| {
+        ClientAuthentication::Token(TokenSettings {
+            issuer: token.issuer.clone(),
+            audience: token.audience.clone(),
+            keys: token.keys.keys.clone(),
+            claims: token.claims.clone(),
+        })
+    }));
+    let certificate = config.certificate.as_ref();
+    authentication.extend(certificate.map(|certificate| match &certificate.wanted {
         CertificateMatch::San(name) => ClientAuthentication::CertificateName(name.clone()),
         CertificateMatch::Sha256(fingerprint) => {
             ClientAuthentication::CertificateFingerprint(*fingerprint)
         }
-    });
+    }));
+    authentication.extend(config.intune.iter().flat_map(intune));
+    let issuers = certificate.and_then(|certificate| certificate.ca.as_ref());
     ClientSettings {
         name: config.name.value.as_str().into(),
-        authentication: basic.into_iter().chain(bearer).chain(certificate).collect(),
+        authentication,
+        issuers: issuers.map_or_else(Vec::new, |issuers| issuers.certificates.clone()),
         faces: config.faces.clone(),
         networks: config.networks.clone(),
         patience: config.patience.0,
@@ -104,6 +140,26 @@ fn client(config: &ClientConfig) -> ClientSettings {
         actions: config.actions.clone(),
         rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
+}
+
+/// A secret at the token endpoint is a password there.
+fn intune(config: &IntuneConfig) -> impl Iterator<Item = ClientAuthentication> {
+    let id = || config.client_id.clone();
+    let secret = config
+        .secret
+        .as_ref()
+        .map(|setting| ClientAuthentication::Basic {
+            username: id(),
+            password: secret(setting),
+        });
+    let assertion = config
+        .certificate
+        .as_ref()
+        .map(|file| ClientAuthentication::Assertion {
+            id: id(),
+            certificates: file.certificates.clone(),
+        });
+    secret.into_iter().chain(assertion)
 }
 
 fn secret(setting: &SecretSetting) -> Secret {

@@ -16,7 +16,7 @@ use portreeve_store::Store;
 
 use crate::config::{Config, Problem, Problems};
 
-pub(crate) use faces::face_settings;
+pub(crate) use faces::{face_settings, replaceable};
 pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources};
 pub(crate) use memory::{
     KeptMemory, decisions, inventory_settings, memory, private_folder, quarantine, store,

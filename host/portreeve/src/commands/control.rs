@@ -1,7 +1,7 @@
 //! Talking to the gateway that runs on this machine with the same
 //! configuration, through the socket beside its store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,10 +13,13 @@ use crate::config::{Config, Problem, Problems};
 /// The most that an answer can be, in bytes.
 const LARGEST_ANSWER: usize = 16 << 20;
 
+/// Its name beside the store.
+const SOCKET: &str = "control.sock";
+
 /// Where the socket of a gateway with this configuration is.
 pub(crate) fn socket(config: &Config) -> Option<PathBuf> {
     let store = config.store.as_ref()?;
-    Some(store.directory.0.join("control.sock"))
+    Some(store.directory.0.join(SOCKET))
 }
 
 /// The gateway that runs.
@@ -28,7 +31,13 @@ pub(super) struct Control {
 impl Control {
     /// `None` when none runs.
     pub(super) async fn connect(config: &Config) -> anyhow::Result<Option<Self>> {
-        let Some(path) = socket(config) else {
+        let store = config.store.as_ref();
+        Self::beside(store.map(|store| &*store.directory.0)).await
+    }
+
+    /// The one with this store.
+    pub(super) async fn beside(store: Option<&Path>) -> anyhow::Result<Option<Self>> {
+        let Some(path) = store.map(|store| store.join(SOCKET)) else {
             return Ok(None);
         };
         if tokio::net::UnixStream::connect(&path).await.is_err() {

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod check_config;
+mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
@@ -8,6 +9,7 @@ mod lookup;
 mod plugin;
 mod pxgrid;
 mod quarantine;
+mod reload;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -42,6 +44,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             let level = &config.log.level.0;
             telemetry::start(log, environment, level, config.log.format)?;
             serve::run(config)
+        }
+        Command::Reload(command) => {
+            quiet()?;
+            reload::run(&path(&command.config, environment), command.json)
+        }
+        Command::Client(command) => {
+            quiet()?;
+            client::run(&command, environment)
         }
         Command::CheckConfig(command) => {
             quiet()?;
@@ -94,18 +104,23 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
 }
 
 fn load(argument: &ConfigArgument, environment: &dyn Environment) -> anyhow::Result<Config> {
-    let path = argument
+    Ok(Config::load(&path(argument, environment), environment)?)
+}
+
+/// Where the configuration is.
+fn path(argument: &ConfigArgument, environment: &dyn Environment) -> PathBuf {
+    argument
         .config
         .clone()
         .or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from))
-        .unwrap_or_else(|| DEFAULT_CONFIG.into());
-    Ok(Config::load(&path, environment)?)
+        .unwrap_or_else(|| DEFAULT_CONFIG.into())
 }
 
 /// Runs what waits for something. Plugins have threads of their own.
 fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(portreeve_store::come_first)
         .build()
         .context("cannot start the threads of the gateway")?;
     Ok(runtime.block_on(work))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use portreeve_faces::{BindError, Server};
+use portreeve_faces::{BindError, Configuration, Server};
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{Gateway, GatewaySettings};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
+use crate::reload::{Reloading, Snapshot};
 use crate::{assemble, output};
 
 /// Runs the gateway until a signal ends it.
@@ -25,6 +26,8 @@ pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
+    // From here on it does not end the process.
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen to signals")?;
     let started = tokio::select! {
         started = start(config) => started?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -36,6 +39,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         }
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
+    let reloading = Arc::clone(&started.reloading);
     let stopping = CancellationToken::new();
     let ended = serve_until(started, stopping.clone());
     let twice = async {
@@ -44,7 +48,15 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         stopping.cancel();
         signals.next().await;
     };
+    let again = async {
+        while hangup.recv().await.is_some() {
+            // It logs what came of it.
+            let _ = reloading.reload().await;
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
+        () = again => Ok(ExitCode::SUCCESS),
         () = ended => Ok(ExitCode::SUCCESS),
         // Tasks may be stuck, and dropping them could wait.
         () = twice => std::process::exit(1),
@@ -74,6 +86,7 @@ async fn serve_until(started: Started, stopping: CancellationToken) {
 /// The server and what is behind it.
 struct Started {
     server: Server,
+    reloading: Arc<Reloading>,
     schemes: Vec<&'static str>,
     shutdown_timeout: Duration,
     gateway: Arc<Gateway>,
@@ -118,6 +131,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let tls = config.server.tls.is_some().then_some("https");
     let plain = config.server.plain.is_some().then_some("http");
     let control = super::control::socket(&config);
+    let snapshot = Snapshot::of(&config);
     let config = Arc::into_inner(config).context("the configuration is still in use")?;
     let faces = assemble::face_settings(
         config.server,
@@ -130,8 +144,11 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
+    let reloading = Arc::new(Reloading::new(snapshot, server.reloader(), &registry)?);
+    server.set_configuration(Arc::clone(&reloading) as Arc<dyn Configuration>);
     Ok(Started {
         server,
+        reloading,
         schemes: tls.into_iter().chain(plain).collect(),
         shutdown_timeout,
         gateway,

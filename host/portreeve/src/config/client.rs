@@ -2,11 +2,14 @@
 
 use ipnet::IpNet;
 use portreeve_domain::{ActionKind, ShownFact, SourceSet};
-use portreeve_faces::Face;
+use portreeve_faces::{Face, PasswordHash};
 use serde::{Serialize, Serializer};
 
+use super::certificate::CertificateFile;
+use super::intune::IntuneConfig;
 use super::place::Located;
 use super::problem::Problem;
+use super::proof::{HashConfig, OneOrMore, TokenConfig};
 use super::rate::Rate;
 use super::read::{FromNode, Reader, Section, listed, nearest};
 use super::secret::SecretSetting;
@@ -23,7 +26,10 @@ pub(crate) struct ClientConfig {
     pub(crate) faces: Vec<Face>,
     pub(crate) basic: Option<BasicConfig>,
     pub(crate) bearer: Option<SecretSetting>,
-    pub(crate) certificate: Option<CertificateMatch>,
+    pub(crate) bearer_hash: Option<OneOrMore<HashConfig>>,
+    pub(crate) jwt: Option<TokenConfig>,
+    pub(crate) certificate: Option<CertificateConfig>,
+    pub(crate) intune: Option<IntuneConfig>,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) patience: Span,
     #[serde(serialize_with = "located_names")]
@@ -65,16 +71,22 @@ impl FromNode for Face {
 
 /// `basic = { username = "…", password = { … } }`
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct BasicConfig {
     pub(crate) username: String,
-    pub(crate) password: SecretSetting,
+    pub(crate) password: Option<SecretSetting>,
+    pub(crate) password_hash: Option<OneOrMore<HashConfig>>,
 }
 
 impl FromNode for BasicConfig {
     fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
         let section = Section::of_node(node, reader)?;
         let username = section.required("username", "\"radius\"");
-        let password = section.required("password", "{ env = \"RADIUS_PASSWORD\" }");
+        let password = section.optional("password");
+        let password_hash = section.optional("password-hash");
+        if section.node("password-hash").is_none() && section.node("password").is_none() {
+            section.report_missing("password", "{ env = \"RADIUS_PASSWORD\" }");
+        }
         if let Some(node) = section.node("username")
             && username
                 .as_ref()
@@ -89,12 +101,23 @@ impl FromNode for BasicConfig {
         section.finish();
         Some(Self {
             username: username?,
-            password: password?,
+            password,
+            password_hash,
         })
     }
 }
 
-/// `certificate = { … }`, which certificate of those that `client-ca` signed.
+/// `certificate = { … }`, which certificate of those that `ca`, or else the
+/// server's `client-ca`, signed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CertificateConfig {
+    #[serde(flatten)]
+    pub(crate) wanted: CertificateMatch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<CertificateFile>,
+}
+
+/// How a certificate is recognised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CertificateMatch {
@@ -104,15 +127,18 @@ pub(crate) enum CertificateMatch {
     Sha256(#[serde(serialize_with = "as_hexadecimal")] [u8; 32]),
 }
 
-impl FromNode for CertificateMatch {
+impl FromNode for CertificateConfig {
     fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
         let section = Section::of_node(node, reader)?;
         let san = section.node("san");
         let sha256 = section.node("sha256");
+        let ca = section.optional("ca");
         section.finish();
-        match (san, sha256) {
-            (Some(san), None) => text(san, reader).map(|san| Self::San(san.to_owned())),
-            (None, Some(sha256)) => fingerprint(sha256, reader).map(Self::Sha256),
+        let wanted = match (san, sha256) {
+            (Some(san), None) => text(san, reader)
+                .map(str::to_owned)
+                .map(CertificateMatch::San),
+            (None, Some(sha256)) => fingerprint(sha256, reader).map(CertificateMatch::Sha256),
             _ => {
                 let message = "exactly one of `san` and `sha256` is needed";
                 reader.report(
@@ -121,7 +147,8 @@ impl FromNode for CertificateMatch {
                 );
                 None
             }
-        }
+        }?;
+        Some(Self { wanted, ca })
     }
 }
 
@@ -189,8 +216,15 @@ impl ClientConfig {
     /// Whether a request could come from either.
     fn is_like(&self, other: &Self) -> bool {
         let same_basic = match (&self.basic, &other.basic) {
-            (Some(one), Some(other)) => {
-                one.username == other.username && one.password.value == other.password.value
+            (Some(one), Some(other)) if one.username == other.username => {
+                let password = |basic: &BasicConfig| {
+                    let password = basic.password.as_ref();
+                    password.map(|password| password.value.clone())
+                };
+                // Whose password it is cannot be told from hashes.
+                one.password_hash.is_some()
+                    || other.password_hash.is_some()
+                    || password(one) == password(other)
             }
             _ => false,
         };
@@ -198,8 +232,28 @@ impl ClientConfig {
             (Some(one), Some(other)) => one.value == other.value,
             _ => false,
         };
-        let same_certificate = self.certificate.is_some() && self.certificate == other.certificate;
-        same_basic || same_bearer || same_certificate
+        let hashes = |client: &Self| {
+            let hashes = client.bearer_hash.clone();
+            hashes.map_or_else(Vec::new, |hashes| hashes.0)
+        };
+        let theirs = hashes(other);
+        let same_hash = hashes(self)
+            .iter()
+            .any(|one| theirs.iter().any(|other| one.hash == other.hash));
+        let same_certificate = match (&self.certificate, &other.certificate) {
+            (Some(one), Some(other)) => {
+                let issuers = |config: &CertificateConfig| {
+                    config.ca.as_ref().map(|ca| ca.certificates.clone())
+                };
+                one.wanted == other.wanted && issuers(one) == issuers(other)
+            }
+            _ => false,
+        };
+        let same_intune = match (&self.intune, &other.intune) {
+            (Some(one), Some(other)) => one.is_like(other),
+            _ => false,
+        };
+        same_basic || same_bearer || same_hash || same_certificate || same_intune
     }
 }
 
@@ -222,11 +276,32 @@ fn as_hexadecimal<S: Serializer>(fingerprint: &[u8; 32], serializer: S) -> Resul
     serializer.serialize_str(&hex::encode(fingerprint))
 }
 
+/// A key is verified with every request, so its hash is a quick one.
+fn expect_digests(section: &Section<'_>, hashes: Option<&OneOrMore<HashConfig>>) {
+    let is_slow = |hash: &HashConfig| matches!(hash.hash, PasswordHash::Argon2(_));
+    if let Some(node) = section.node("bearer-hash")
+        && hashes.is_some_and(|hashes| hashes.0.iter().any(is_slow))
+    {
+        section.reader.report(
+            Problem::new(
+                &node.place,
+                &node.key,
+                "a key has `sha256`, only passwords have `argon2`",
+            )
+            .hint("make a key of at least 32 random characters, e.g. by `portreeve client add`"),
+        );
+    }
+}
+
 pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<ClientConfig> {
     let faces = section.required::<Vec<Face>>("faces", "[\"rest\"]");
     let basic = section.optional("basic");
     let bearer = section.optional("bearer");
+    let bearer_hash = section.optional("bearer-hash");
+    expect_digests(&section, bearer_hash.as_ref());
+    let jwt = section.optional("jwt");
     let certificate = section.optional("certificate");
+    let intune = section.optional("intune");
     let networks = section.or("networks", Vec::new());
     let patience = section.or("patience", Span::seconds(2));
     let sources = section.optional::<Vec<Located<String>>>("sources");
@@ -234,14 +309,21 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let actions = section.or("actions", Vec::new());
     let rate_limit = section.optional("rate-limit");
     let burst = section.optional("burst");
-    let authenticated = ["basic", "bearer", "certificate"]
-        .iter()
-        .any(|key| section.node(key).is_some());
+    let authenticated = [
+        "basic",
+        "bearer",
+        "bearer-hash",
+        "jwt",
+        "certificate",
+        "intune",
+    ]
+    .iter()
+    .any(|key| section.node(key).is_some());
     if !authenticated {
         section.reader.report(
             section
                 .problem("nothing says how this client proves who it is")
-                .hint("add `basic`, `bearer` or `certificate`"),
+                .hint("add `basic`, `bearer`, `bearer-hash`, `jwt`, `certificate` or `intune`"),
         );
     }
     if let Some(node) = section.node("faces")
@@ -282,7 +364,10 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
         faces: faces?,
         basic,
         bearer,
+        bearer_hash,
+        jwt,
         certificate,
+        intune,
         networks,
         patience,
         sources,

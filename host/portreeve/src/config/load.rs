@@ -24,6 +24,7 @@ pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Option<(Table, Place)> {
             return None;
         }
     };
+    reader.note_file(&file.text);
     let start = Place::new(Arc::clone(&file), 0);
     let mut root = parse(&file, reader)?;
     let position = root.0.iter().position(|entry| entry.name == INCLUDE);
@@ -57,6 +58,7 @@ fn add(path: &Path, include: &Node, root: &mut Table, reader: &Reader<'_>) {
             return;
         }
     };
+    reader.note_file(&file.text);
     let Some(table) = parse(&file, reader) else {
         return;
     };

@@ -13,15 +13,18 @@ mod connector;
 mod credential;
 mod environment;
 mod file;
+mod intune;
 mod ise;
 mod list;
 mod load;
 mod log;
 mod named;
+mod outline;
 mod place;
 mod plugin;
 mod policy;
 mod problem;
+mod proof;
 mod pxgrid;
 mod quarantine;
 mod rate;
@@ -33,29 +36,31 @@ mod store;
 mod tree;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-pub(crate) use client::{BasicConfig, CertificateMatch, ClientConfig};
+pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
+pub(crate) use intune::IntuneConfig;
 pub(crate) use ise::IseConfig;
 pub(crate) use list::ListConfig;
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use named::Named;
+pub(crate) use outline::Outline;
 pub(crate) use place::Located;
 pub(crate) use plugin::Settings;
 pub(crate) use policy::{OnError, PolicyConfig};
 pub(crate) use problem::{Problem, Problems};
 pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use quarantine::QuarantineConfig;
-pub(crate) use read::{listed, nearest};
+pub(crate) use read::{is_name, listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
-pub(crate) use server::ServerConfig;
+pub(crate) use server::{ServerConfig, TlsConfig};
 pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
 pub(crate) use value::Span;
 
@@ -65,6 +70,12 @@ use read::{Reader, Section};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Config {
+    /// The main file.
+    #[serde(skip)]
+    pub(crate) path: PathBuf,
+    /// SHA-256 of all files of the configuration, in hexadecimal.
+    #[serde(skip)]
+    pub(crate) digest: String,
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
@@ -112,7 +123,11 @@ impl Config {
         let loaded = load::load(path, &reader);
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
-        reader.finish(config)
+        let digest = reader.digest();
+        let mut config = reader.finish(config)?;
+        path.clone_into(&mut config.path);
+        config.digest = digest;
+        Ok(config)
     }
 
     fn read(root: Section<'_>) -> Option<Self> {
@@ -162,6 +177,8 @@ impl Config {
         let log = LogConfig::read(root.section("log"));
         root.finish();
         Some(Self {
+            path: PathBuf::new(),
+            digest: String::new(),
             server: server?,
             clients,
             ise,

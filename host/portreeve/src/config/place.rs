@@ -30,6 +30,11 @@ impl Place {
         self.file.path.parent().unwrap_or(Path::new(""))
     }
 
+    /// The file.
+    pub(super) fn file(&self) -> &Path {
+        &self.file.path
+    }
+
     /// What puts problems into the order in which they are written.
     pub(super) fn order(&self) -> (&Path, usize) {
         (&self.file.path, self.offset)

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use sha2::{Digest as _, Sha256};
+
 use super::environment::Environment;
 use super::place::{Located, Place};
 use super::problem::{Problem, Problems};
@@ -15,6 +17,7 @@ const LIKENESS: f64 = 0.8;
 pub(super) struct Reader<'a> {
     pub(super) environment: &'a dyn Environment,
     problems: RefCell<Vec<Problem>>,
+    files: RefCell<Sha256>,
 }
 
 impl<'a> Reader<'a> {
@@ -22,7 +25,20 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             problems: RefCell::default(),
+            files: RefCell::default(),
         }
+    }
+
+    /// Counts a file of the configuration in.
+    pub(super) fn note_file(&self, text: &str) {
+        let mut files = self.files.borrow_mut();
+        files.update(text.len().to_le_bytes());
+        files.update(text);
+    }
+
+    /// SHA-256 of the files so far, in hexadecimal.
+    pub(super) fn digest(&self) -> String {
+        hex::encode(self.files.borrow().clone().finalize())
     }
 
     pub(super) fn report(&self, problem: Problem) {
@@ -218,7 +234,7 @@ impl<'a> Section<'a> {
 }
 
 /// Names end up in logs, metric labels and URLs.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text

@@ -22,6 +22,8 @@ fn help_reads_well() {
 
     Commands:
       serve         Run the gateway
+      reload        Let the gateway that runs read its configuration again
+      client        Add, list, rotate and revoke clients
       check-config  Check the configuration without touching the network
       lookup        Ask about one endpoint and show the verdict
       connector     Work with connectors

@@ -2,7 +2,10 @@
 //!
 //! It is the gateway's own stack without the gateway: the same runtime, the
 //! same way to accept, the same settings of hyper and rustls as in
-//! `portreeve-faces`. Where those change, this has to change with them.
+//! `portreeve-faces`. Where those change, this has to change with them. What
+//! the gateway does beside hyper is its own, for better or worse: it has
+//! time-outs, gathers answers that leave together, and runs the requests of an
+//! HTTP/2 connection in the connection's task.
 
 use std::convert::Infallible;
 use std::io::Write as _;

@@ -12,6 +12,7 @@ use crate::told::Told;
 /// How the newer service begins its answers.
 const V3_ROOT: &str = "<ise_api xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" \
      xmlns=\"http://schemas.datacontract.org/2004/07/Microsoft.Intune.ResourceAccess.ComplianceRetrievalService.Model\">";
+const END: &str = "</ise_api>";
 /// Where Intune sends users; there is no enrolment here.
 const PORTAL: &str = "https://portal.manage.microsoft.com/networkaccesscontrol/index";
 
@@ -36,36 +37,45 @@ pub(super) fn information(service: Service) -> String {
 
 /// The answer about one device.
 pub(super) fn single(service: Service, asked: &Identifier, told: Told<'_>) -> String {
-    devices(service, false, |xml| {
-        write_device(xml, service, asked, told);
+    document(service, |xml| {
+        write_head(xml, service);
+        if service == Service::V2 {
+            xml.text("paging_info", "0");
+        }
+        xml.element("deviceList", |xml| write_device(xml, service, asked, told));
     })
 }
 
-/// An answer with the devices that `write` writes; `is_list` when it is for all
-/// that are not compliant.
-pub(super) fn devices(service: Service, is_list: bool, write: impl FnOnce(&mut Xml)) -> String {
-    document(service, |xml| {
-        let version = match service {
-            Service::V2 => "2",
-            Service::V3 => "3",
-        };
-        xml.text("name", "attributes").text("api_version", version);
-        if is_list || service == Service::V2 {
-            xml.text("paging_info", "0");
-        }
-        xml.element("deviceList", write);
-    })
+/// What stands before and behind the devices of a list.
+pub(super) fn list_around(service: Service) -> (String, String) {
+    let mut start = Xml::default();
+    start.raw(root(service));
+    write_head(&mut start, service);
+    start.text("paging_info", "0").raw("<deviceList>");
+    (start.into_text(), format!("</deviceList>{END}"))
+}
+
+fn write_head(xml: &mut Xml, service: Service) {
+    let version = match service {
+        Service::V2 => "2",
+        Service::V3 => "3",
+    };
+    xml.text("name", "attributes").text("api_version", version);
 }
 
 fn document(service: Service, write: impl FnOnce(&mut Xml)) -> String {
     let mut xml = Xml::default();
-    xml.raw(match service {
+    xml.raw(root(service));
+    write(&mut xml);
+    xml.raw(END);
+    xml.into_text()
+}
+
+const fn root(service: Service) -> &'static str {
+    match service {
         Service::V2 => "<ise_api>",
         Service::V3 => V3_ROOT,
-    });
-    write(&mut xml);
-    xml.raw("</ise_api>");
-    xml.into_text()
+    }
 }
 
 /// One device, named as it was asked for. One that no source knows is there,

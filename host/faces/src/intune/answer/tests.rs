@@ -198,3 +198,16 @@ fn server_info() {
             .contains("<api_path>/intune/ComplianceRetrievalService/cisco</api_path>")
     );
 }
+
+#[test]
+fn a_list_is_around_its_devices() {
+    let (start, end) = list_around(Service::V3);
+    assert_eq!(
+        start,
+        format!(
+            "{V3_ROOT}<name>attributes</name><api_version>3</api_version>\
+             <paging_info>0</paging_info><deviceList>"
+        )
+    );
+    assert_eq!(end, "</deviceList></ise_api>");
+}

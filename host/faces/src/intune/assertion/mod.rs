@@ -56,6 +56,8 @@ impl PartialEq for RegisteredCertificate {
     }
 }
 
+impl Eq for RegisteredCertificate {}
+
 /// Why a certificate cannot be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::schema::assert_is;
 use crate::stand::*;
 
 pub(crate) fn basic(node: &str, password: &str) -> String {
@@ -36,13 +37,34 @@ pub(crate) async fn admin(
     body: Option<&Value>,
 ) -> (u16, Value) {
     let path = format!("/v1/admin/pxgrid/nodes{path}");
+    let is_post = method == Method::POST;
+    let name = method.as_str().to_lowercase();
     let mut request = stand.request(method, &path, ADMIN);
     if let Some(body) = body {
         request = request.json(body);
     }
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
-    (status, response.json().await.unwrap())
+    let answer = response.json().await.unwrap();
+    let document: Value = serde_json::from_str(portreeve_faces::OPENAPI).unwrap();
+    let (place, wanted) = match path.strip_prefix("/v1/admin/pxgrid/nodes/") {
+        None => (
+            "",
+            if is_post {
+                "PxgridPassword"
+            } else {
+                "PxgridNodes"
+            },
+        ),
+        Some(rest) if rest.ends_with("/approve") => ("/{name}/approve", "PxgridNode"),
+        Some(rest) if rest.ends_with("/disable") => ("/{name}/disable", "PxgridNode"),
+        Some(_) => ("/{name}", "PxgridForgotten"),
+    };
+    let described = &document["paths"][format!("/v1/admin/pxgrid/nodes{place}")][&name];
+    let described = &described["responses"][status.to_string()];
+    assert!(described.is_object(), "{name} {path} {status}");
+    assert_is(if status == 200 { wanted } else { "Problem" }, &answer);
+    (status, answer)
 }
 
 /// An account that is approved, as its `Authorization` header.

@@ -107,7 +107,7 @@ basic = { username = \"a:b\" }
 faces = [\"rest\"]
 "), @r#"
     error: main.toml:4:10: clients.a: nothing says how this client proves who it is
-    hint: add `basic`, `bearer` or `certificate`
+    hint: add `basic`, `bearer`, `bearer-hash`, `jwt`, `certificate` or `intune`
     error: main.toml:5:9: clients.a.faces: a client without faces may not ask anything
     hint: write e.g. `["rest"]`
     error: main.toml:6:13: clients.a.networks[0]: `10.0.0.0/33` is no network: invalid IP address syntax
@@ -127,7 +127,7 @@ faces = [\"rest\"]
     error: main.toml:15:10: clients."e f": `e f` is no usable name
     hint: a name has 1 to 64 letters, digits, `-`, `_` or `.` and begins with a letter or digit
     error: main.toml:15:10: clients."e f": nothing says how this client proves who it is
-    hint: add `basic`, `bearer` or `certificate`
+    hint: add `basic`, `bearer`, `bearer-hash`, `jwt`, `certificate` or `intune`
     "#);
 }
 

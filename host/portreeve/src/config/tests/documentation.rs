@@ -7,6 +7,10 @@ fn document() -> String {
     fs::read_to_string(path).unwrap()
 }
 
+/// The example of RFC 8037, appendix A.2.
+const JWKS: &str =
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
 /// Everything that the examples name.
 fn folder() -> Folder {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -24,7 +28,9 @@ fn folder() -> Folder {
         .with("credentials/graph-secret", "x")
         .with("graph-secret", "x")
         .with("metrics-key", "metrics")
+        .with("jwks.json", JWKS)
         .with("jamf-password", "x")
+        .with("forescout-secret", "forescout")
         .with("rest-key", "two")
 }
 

@@ -1,6 +1,7 @@
 mod clients;
 mod documentation;
 mod files;
+mod intune;
 mod plugins;
 mod secrets;
 mod syntax;

@@ -1,0 +1,120 @@
+//! `/v1/admin/configuration`: which configuration is in force, and reading it
+//! again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use futures_util::future::BoxFuture;
+use http::header::CACHE_CONTROL;
+use portreeve_domain::Timestamp;
+use serde::Serialize;
+
+use crate::dispatch::Caller;
+use crate::faces::Faces;
+use crate::problem::{Problem, ProblemKind};
+use crate::text::Rfc3339;
+
+/// The configuration of the process, which can be read again while it runs.
+pub trait Configuration: Send + Sync + fmt::Debug {
+    /// Reads it again, checks it whole, and puts in force what can be changed
+    /// without a restart. One that has a mistake changes nothing.
+    fn reload(&self) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>>;
+
+    /// What is in force.
+    fn state(&self) -> ConfigurationState;
+}
+
+/// What is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationState {
+    /// When it was read.
+    pub loaded_at: Timestamp,
+    /// SHA-256 of its files, in hexadecimal.
+    pub digest: String,
+    /// Keys whose values in the files are others than those the process was
+    /// started with, and that it cannot change while it runs.
+    pub needs_restart: Vec<String>,
+    /// The last time that it was refused, if that was after it was read.
+    pub refused: Option<(Timestamp, ConfigurationRefused)>,
+}
+
+/// The configuration has mistakes. The one before stays in force.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problems.join("\n"))]
+pub struct ConfigurationRefused {
+    /// One text for each mistake. Never a secret.
+    pub problems: Vec<String>,
+}
+
+pub(crate) fn routes() -> Router<Arc<Faces>> {
+    Router::new()
+        .route("/v1/admin/configuration", get(state))
+        .route("/v1/admin/configuration/reload", post(reload))
+}
+
+async fn state(State(faces): State<Arc<Faces>>) -> Result<Response, Problem> {
+    Ok(answer(&View::of(configuration(&faces)?.state())))
+}
+
+async fn reload(
+    State(faces): State<Arc<Faces>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
+    let configuration = configuration(&faces)?;
+    tracing::info!(
+        client = &*caller.client.name,
+        "the configuration is to be read again"
+    );
+    match configuration.reload().await {
+        Ok(state) => Ok(answer(&View::of(state))),
+        Err(refused) => Err(Problem::new(
+            ProblemKind::ConfigurationRefused,
+            refused.to_string(),
+        )),
+    }
+}
+
+fn configuration(faces: &Faces) -> Result<&dyn Configuration, Problem> {
+    let configuration = faces.configuration.get();
+    configuration.map(AsRef::as_ref).ok_or_else(|| {
+        let detail = "this process has no configuration that could be read again";
+        Problem::new(ProblemKind::NoSuchPath, detail)
+    })
+}
+
+fn answer(view: &View) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(view)).into_response()
+}
+
+#[derive(Debug, Serialize)]
+struct View {
+    loaded_at: String,
+    digest: String,
+    needs_restart: Vec<String>,
+    refused: Option<RefusedView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedView {
+    at: String,
+    problems: Vec<String>,
+}
+
+impl View {
+    fn of(state: ConfigurationState) -> Self {
+        let moment = |moment| String::from_utf8_lossy(&Rfc3339(moment).to_bytes()).into_owned();
+        Self {
+            loaded_at: moment(state.loaded_at),
+            digest: state.digest,
+            needs_restart: state.needs_restart,
+            refused: state.refused.map(|(at, refused)| RefusedView {
+                at: moment(at),
+                problems: refused.problems,
+            }),
+        }
+    }
+}
