@@ -21,6 +21,12 @@ impl View {
         self.facts.is_some()
     }
 
+    /// Whether he is shown what else a device is called than what he asked by.
+    pub fn shows_identifiers(&self) -> bool {
+        let facts = self.facts.as_ref();
+        facts.is_none_or(|facts| facts.show(&ShownFact::Identifiers))
+    }
+
     /// The device as he is shown it. Identifiers by which he `asked` are no
     /// news to him and stay.
     pub fn of(&self, device: &Arc<Device>, asked: &[Identifier]) -> Arc<Device> {

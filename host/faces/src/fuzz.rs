@@ -15,3 +15,9 @@ pub fn ise_form(bytes: &[u8]) {
 pub fn ise_query(bytes: &[u8]) {
     crate::ise::fuzz_query(bytes);
 }
+
+/// A message of a pxGrid node to publish-subscribe: a STOMP frame, and its body
+/// as JSON.
+pub fn stomp_frame(bytes: &[u8]) {
+    crate::pxgrid::pubsub::fuzz_message(bytes);
+}

@@ -25,6 +25,11 @@ use crate::journal::{self, Noted};
 use crate::metrics;
 use crate::problem::{Problem, ProblemKind};
 
+/// Under management, or nobody says that it is not.
+pub(crate) const fn is_under_management(enrollment: Enrollment) -> bool {
+    matches!(enrollment, Enrollment::Enrolled | Enrollment::Unknown)
+}
+
 /// A decision about one endpoint, and what it rests on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told<'a> {
@@ -59,12 +64,7 @@ impl<'a> Told<'a> {
     /// that would be the word for an unknown one.
     pub(crate) fn is_registered(self) -> bool {
         match self.finding {
-            Finding::Device(device) => {
-                matches!(
-                    device.enrollment,
-                    Enrollment::Enrolled | Enrollment::Unknown
-                )
-            }
+            Finding::Device(device) => is_under_management(device.enrollment),
             Finding::Absent(absence) => *absence != Absence::UnknownDevice,
         }
     }

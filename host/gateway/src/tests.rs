@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::*;
 
+mod action;
 mod journal;
 mod prepared;
 mod view;

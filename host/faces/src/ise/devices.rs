@@ -39,7 +39,7 @@ pub(super) async fn devices(
         Wanted::One(identifier) => one(&faces, &caller, identifier, version, query.filter).await,
         Wanted::Many(wanted) => {
             let page = list::page(&faces, &caller.client, wanted, query.paging).await?;
-            let document = list::render(&faces, &page, version, query.filter);
+            let document = list::render(&faces, &page, version, query.filter).await;
             Ok(reply(document, metrics::Outcome::Served))
         }
     }

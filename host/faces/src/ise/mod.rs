@@ -35,6 +35,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use portreeve_domain::{CannotTell, Identifier, Question};
 use portreeve_gateway::Action;
+use tokio::sync::Semaphore;
 
 use crate::body::read;
 use crate::clients::Client;
@@ -52,12 +53,15 @@ const XML: HeaderValue = HeaderValue::from_static("application/xml; charset=utf-
 pub(crate) struct Ise {
     settings: IseSettings,
     lists: Lists<list::Listing>,
+    /// For lists that are being made.
+    turns: Semaphore,
 }
 
 impl Ise {
     pub(crate) fn new(settings: IseSettings) -> Self {
         Self {
             lists: Lists::new(&settings),
+            turns: Semaphore::new(1),
             settings,
         }
     }
@@ -68,6 +72,10 @@ impl Ise {
 
     const fn lists(&self) -> &Lists<list::Listing> {
         &self.lists
+    }
+
+    const fn turns(&self) -> &Semaphore {
+        &self.turns
     }
 
     /// How long an answer may take: ISE holds up whoever logs on, so it gets a

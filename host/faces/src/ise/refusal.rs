@@ -40,6 +40,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clients::Challenges;
     use crate::problem::ProblemKind;
 
     #[test]
@@ -62,14 +63,12 @@ mod tests {
              <instance>urn:portreeve:request:r</instance></ise_api>\n"
         );
         let problem = Problem::new(ProblemKind::NotAuthenticated, "no");
-        let response = refusal(&problem, "r");
-        assert_eq!(
-            response
-                .headers()
-                .get_all("www-authenticate")
-                .iter()
-                .count(),
-            2
-        );
+        let possible = Challenges {
+            basic: true,
+            bearer: false,
+        };
+        let response = refusal(&problem.challenges(possible), "r");
+        let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("Basic "), "{challenge}");
     }
 }

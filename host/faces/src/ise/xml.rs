@@ -14,6 +14,16 @@ impl Xml {
         xml
     }
 
+    /// Elements that will stand in a document.
+    pub(super) const fn fragment() -> Self {
+        Self(String::new())
+    }
+
+    /// What is written so far.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The whole document.
     pub(super) fn finish(mut self) -> String {
         self.raw("</ise_api>\n");

@@ -40,8 +40,8 @@ pub(crate) enum Proof {
     /// By a password that the gateway made. Only its digest is kept: a salted
     /// SHA-256 is enough for 256 random bits.
     Password(#[serde(with = "hexadecimal")] [u8; 32]),
-    /// By a certificate of a configured client.
-    Certificate,
+    /// By a certificate of the configured client of this name.
+    Certificate(String),
 }
 
 /// One node's account, as it is kept.
@@ -83,8 +83,9 @@ impl Account {
     }
 
     /// The account of a node with a certificate.
-    pub(super) fn with_certificate(now: Timestamp) -> Result<Self, NoRandomness> {
-        Ok(Self::new(Proof::Certificate, random()?, now))
+    pub(super) fn with_certificate(client: &str, now: Timestamp) -> Result<Self, NoRandomness> {
+        let proof = Proof::Certificate(client.to_owned());
+        Ok(Self::new(proof, random()?, now))
     }
 
     const fn new(proof: Proof, salt: [u8; 16], now: Timestamp) -> Self {
@@ -107,7 +108,7 @@ impl Account {
         let found = digest(&self.salt, password);
         match &self.proof {
             Proof::Password(expected) => found.ct_eq(expected).into(),
-            Proof::Certificate => false,
+            Proof::Certificate(_) => false,
         }
     }
 
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn no_password_opens_an_account_with_a_certificate() {
-        let account = Account::with_certificate(Timestamp::from_millis(7)).unwrap();
+        let account = Account::with_certificate("switch", Timestamp::from_millis(7)).unwrap();
         for password in ["", "None", "none"] {
             assert!(!account.has_password(password));
         }
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn only_approved_nodes_have_rights() {
-        let mut account = Account::with_certificate(Timestamp::from_millis(7)).unwrap();
+        let mut account = Account::with_certificate("switch", Timestamp::from_millis(7)).unwrap();
         for (state, may) in [
             (AccountState::Init, false),
             (AccountState::Pending, false),

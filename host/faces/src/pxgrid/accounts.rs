@@ -169,11 +169,13 @@ impl Accounts {
         let mut account = match self.get(name) {
             Some(account) if account.proof == *proof => account,
             Some(_) => return Err(AccountError::Taken(name.clone())),
-            None if *proof == Proof::Certificate => {
+            None => {
+                let Proof::Certificate(client) = proof else {
+                    return Err(AccountError::Unknown(name.clone()));
+                };
                 self.expect_room()?;
-                Account::with_certificate(now)?
+                Account::with_certificate(client, now)?
             }
-            None => return Err(AccountError::Unknown(name.clone())),
         };
         let before = account.clone();
         if account.state == AccountState::Init {
@@ -412,11 +414,15 @@ mod tests {
     async fn a_name_keeps_its_proof() {
         let accounts = Accounts::load(None).unwrap();
         let node = name("switch");
-        let certificate = Proof::Certificate;
+        let certificate = Proof::Certificate("switch".to_owned());
         let state = accounts.activate(&node, &certificate, None, true, minutes(0));
         assert_eq!(state.await.unwrap(), AccountState::Enabled);
         let taken = accounts.create(&node, minutes(0)).await.unwrap_err();
         assert!(matches!(taken, AccountError::Taken(_)));
+        // Names of nodes have no case, those of clients have.
+        let namesake = Proof::Certificate("Switch".to_owned());
+        let taken = accounts.activate(&node, &namesake, None, true, minutes(0));
+        assert!(matches!(taken.await.unwrap_err(), AccountError::Taken(_)));
         let other = name("other");
         accounts.create(&other, minutes(0)).await.unwrap();
         let taken = accounts.activate(&other, &certificate, None, true, minutes(0));

@@ -153,7 +153,7 @@ impl<'a> NodeView<'a> {
             state: account.state.as_str(),
             proof: match account.proof {
                 Proof::Password(_) => "password",
-                Proof::Certificate => "certificate",
+                Proof::Certificate(_) => "certificate",
             },
             may: account.rights,
             description: account.description.as_deref(),

@@ -18,9 +18,10 @@ use portreeve_gateway::quarantine::{Action, Assignment, Policy, Quarantine, Quar
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::asker::Asker;
 use super::control::{answer, peer_of, pxgrid, read};
 use super::endpoint::spell;
-use super::mdm::{asker, mac_address};
+use super::mdm::mac_address;
 use super::right::Right;
 use super::{NodeName, Pxgrid, STATUS_TOPIC};
 use crate::faces::Faces;
@@ -197,7 +198,7 @@ async fn create_policy(
     State(faces): State<Arc<Faces>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<NewPolicy>(&faces, request).await?;
+    let (asker, wanted) = asked::<NewPolicy>(&faces, request).await?;
     let count = wanted.actions.len();
     if !(1..=MOST_ACTIONS).contains(&count) {
         let detail = format!("`actions`: expected 1 to {MOST_ACTIONS}, found {count}");
@@ -207,7 +208,7 @@ async fn create_policy(
     let actions = actions.collect::<Result<Vec<_>, _>>()?;
     let policy = Policy::of_actions(&wanted.name, actions).map_err(|error| refused(&error))?;
     let quarantine = faces.gateway.quarantine();
-    let created = quarantine.create_policy(policy, &asker(&node)).await;
+    let created = quarantine.create_policy(policy, asker.name()).await;
     let policy = created.map_err(|error| refused(&error))?;
     Ok(answer(&policy_view(&policy)))
 }
@@ -216,9 +217,9 @@ async fn delete_policy(
     State(faces): State<Arc<Faces>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<Named>(&faces, request).await?;
+    let (asker, wanted) = asked::<Named>(&faces, request).await?;
     let quarantine = faces.gateway.quarantine();
-    match quarantine.delete_policy(&wanted.name, &asker(&node)).await {
+    match quarantine.delete_policy(&wanted.name, asker.name()).await {
         Ok(()) => Ok(answer(&json!({}))),
         Err(QuarantineError::NoPolicy(_)) => Ok(found(None)),
         Err(error) => Err(refused(&error)),
@@ -248,11 +249,11 @@ async fn endpoint_by_mac(
 }
 
 async fn apply(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<Apply>(&faces, request).await?;
+    let (asker, wanted) = asked::<Apply>(&faces, request).await?;
     let mac = mac_address(&wanted.mac_address)?;
     let quarantine = faces.gateway.quarantine();
     let applied = quarantine
-        .apply(mac, &wanted.policy_name, &asker(&node))
+        .apply(mac, &wanted.policy_name, asker.name())
         .await;
     let policy = one_line(&wanted.policy_name, 64);
     let failure = applied.err();
@@ -266,10 +267,10 @@ async fn apply(State(faces): State<Arc<Faces>>, request: Request) -> Result<Resp
 }
 
 async fn clear(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<ByMac>(&faces, request).await?;
+    let (asker, wanted) = asked::<ByMac>(&faces, request).await?;
     let mac = mac_address(&wanted.mac_address)?;
     let quarantine: &Quarantine = faces.gateway.quarantine();
-    let (policy, failure) = match quarantine.clear(mac, &asker(&node)).await {
+    let (policy, failure) = match quarantine.clear(mac, asker.name()).await {
         Ok(assignment) => (Some(assignment.policy.name.as_ref().to_owned()), None),
         Err(error) => (None, Some(error)),
     };
@@ -278,10 +279,10 @@ async fn clear(State(faces): State<Arc<Faces>>, request: Request) -> Result<Resp
 
 /// The gateway does not know which endpoint has an address of the network.
 async fn by_ip(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
-    let (node, _) = asked::<Anything>(&faces, request).await?;
+    let (asker, _) = asked::<Anything>(&faces, request).await?;
     tracing::info!(
         target: "audit",
-        by = asker(&node),
+        by = &**asker.name(),
         outcome = NO_SESSION,
         "quarantine by an address of the network"
     );
@@ -305,13 +306,14 @@ async fn operation_status(
 async fn asked<T: serde::de::DeserializeOwned>(
     faces: &Faces,
     request: Request,
-) -> Result<(NodeName, T), Problem> {
+) -> Result<(Asker, T), Problem> {
     let pxgrid = pxgrid(faces)?;
     let peer = peer_of(&request)?;
     let node = pxgrid.authenticate_peer(faces, &peer, request.headers())?;
     pxgrid.expect_right(&node, Right::Anc)?;
+    let asker = pxgrid.asker(faces, &peer, &node)?;
     let (_, wanted) = read(faces, request).await?;
-    Ok((node, wanted))
+    Ok((asker, wanted))
 }
 
 /// What was looked for, or 204.

@@ -138,7 +138,8 @@ async fn account_activate(
     let (name, proof) = pxgrid.authenticate(&faces, &peer, request.headers())?;
     let (_, wanted): (_, AccountActivate) = read(&faces, request).await?;
     let description = wanted.description.as_deref().map(description).transpose()?;
-    let is_approved = proof == super::Proof::Certificate && pxgrid.settings.approve_certificates;
+    let is_certified = matches!(proof, super::Proof::Certificate(_));
+    let is_approved = is_certified && pxgrid.settings.approve_certificates;
     let activated = pxgrid
         .accounts
         .activate(&name, &proof, description, is_approved, Timestamp::now())

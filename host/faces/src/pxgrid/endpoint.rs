@@ -1,10 +1,11 @@
 //! How pxGrid describes an endpoint: the same in lists, single answers and
 //! messages of [`ENDPOINT_TOPIC`](super::ENDPOINT_TOPIC).
 
-use portreeve_domain::{Device, Enrollment, Identifier, MacAddress, Outcome, Tristate, Verdict};
+use portreeve_domain::{Device, Identifier, MacAddress, Outcome, Tristate, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::text::Rfc3339;
+use crate::told;
 
 /// One endpoint in pxGrid's members. What is not known is left out, so that
 /// nobody takes it for "no".
@@ -150,10 +151,7 @@ pub(super) fn spell(mac: MacAddress) -> String {
 
 /// Under management, or nobody says that it is not.
 pub(super) const fn is_registered(device: &Device) -> bool {
-    matches!(
-        device.enrollment,
-        Enrollment::Enrolled | Enrollment::Unknown
-    )
+    told::is_under_management(device.enrollment)
 }
 
 /// Only `permit` is compliant; `None` when the gateway cannot tell.
@@ -189,7 +187,9 @@ fn os_name(family: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use portreeve_domain::{Absence, CannotTell, Decision, OperatingSystem, Posture, Timestamp};
+    use portreeve_domain::{
+        Absence, CannotTell, Decision, Enrollment, OperatingSystem, Posture, Timestamp,
+    };
     use std::sync::Arc;
     use std::time::Duration;
 

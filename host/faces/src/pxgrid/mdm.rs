@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use portreeve_domain::{
-    Absence, Connection, Device, Finding, Identifier, MacAddress, Outcome, Question, Verdict,
+    Absence, Device, Finding, Identifier, MacAddress, Outcome, Question, Verdict,
 };
 use portreeve_gateway::Answered;
 use portreeve_gateway::survey::{Survey, Wanted};
@@ -20,7 +20,7 @@ use portreeve_store::decisions::Entry;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::NodeName;
+use super::asker::Asker;
 use super::control::{peer_of, pxgrid, read};
 use super::endpoint::{Endpoint, is_registered};
 use super::right::Right;
@@ -124,30 +124,30 @@ impl Choice {
 }
 
 async fn endpoints(State(faces): State<Arc<Faces>>, request: Request) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<Filtered>(&faces, request).await?;
+    let (asker, wanted) = asked::<Filtered>(&faces, request).await?;
     let choice = wanted.filter.map_or(Choice::All, Choice::Like);
-    list(&faces, &node, Wanted::All, choice).await
+    list(&faces, &asker, Wanted::All, choice).await
 }
 
 async fn endpoints_by_type(
     State(faces): State<Arc<Faces>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<ByType>(&faces, request).await?;
+    let (asker, wanted) = asked::<ByType>(&faces, request).await?;
     let (wanted, choice) = match wanted.kind {
         Type::NonCompliant => (Wanted::NotCompliant, Choice::All),
         Type::Registered => (Wanted::All, Choice::Registered(true)),
         Type::Disconnected => (Wanted::All, Choice::Registered(false)),
     };
-    list(&faces, &node, wanted, choice).await
+    list(&faces, &asker, wanted, choice).await
 }
 
 async fn endpoints_by_os_type(
     State(faces): State<Arc<Faces>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (node, wanted) = asked::<ByOsType>(&faces, request).await?;
-    list(&faces, &node, Wanted::All, Choice::Os(wanted.os_type)).await
+    let (asker, wanted) = asked::<ByOsType>(&faces, request).await?;
+    list(&faces, &asker, Wanted::All, Choice::Os(wanted.os_type)).await
 }
 
 async fn endpoint_by_mac(
@@ -156,12 +156,12 @@ async fn endpoint_by_mac(
 ) -> Result<Response, Problem> {
     let started = Instant::now();
     let id = request.extensions().get::<RequestId>().cloned();
-    let (node, wanted) = asked::<ByMacAddress>(&faces, request).await?;
+    let (asker, wanted) = asked::<ByMacAddress>(&faces, request).await?;
     let mac = mac_address(&wanted.mac_address)?;
-    let patience = pxgrid(&faces)?.settings.patience;
-    let question = Question::new(vec![Identifier::Mac(mac)], connection(&node), patience);
+    let connection = Arc::clone(&asker.connection);
+    let question = Question::new(vec![Identifier::Mac(mac)], connection, asker.patience);
     let answered = faces.answer(&question).await?;
-    record(&faces, &node, &question, &answered, id.as_ref(), started);
+    record(&faces, &asker, &question, &answered, id.as_ref(), started);
     let mut response = one(&answered, mac)?;
     let outcome = metrics::Outcome::of(&answered.answer);
     response.extensions_mut().insert(outcome);
@@ -172,32 +172,20 @@ async fn endpoint_by_mac(
 async fn asked<T: serde::de::DeserializeOwned>(
     faces: &Faces,
     request: Request,
-) -> Result<(NodeName, T), Problem> {
+) -> Result<(Asker, T), Problem> {
     let pxgrid = pxgrid(faces)?;
     let peer = peer_of(&request)?;
     let node = pxgrid.authenticate_peer(faces, &peer, request.headers())?;
     pxgrid.expect_right(&node, Right::Mdm)?;
+    let asker = pxgrid.asker(faces, &peer, &node)?;
     let (_, wanted) = read(faces, request).await?;
-    Ok((node, wanted))
+    Ok((asker, wanted))
 }
 
 /// A field with an address, in any spelling.
 pub(super) fn mac_address(text: &str) -> Result<MacAddress, Problem> {
     let mac = text.trim().parse();
     mac.map_err(|error| Problem::malformed(format!("`macAddress`: {error}")))
-}
-
-/// Who asks, in the words of policies and logs. No client of the configuration
-/// has such a name.
-pub(super) fn asker(node: &NodeName) -> String {
-    format!("pxgrid:{node}")
-}
-
-fn connection(node: &NodeName) -> Arc<Connection> {
-    Arc::new(Connection {
-        client: asker(node).into(),
-        ..Connection::default()
-    })
 }
 
 /// The answer about one endpoint: what is known, 204 for an unknown device, or
@@ -234,7 +222,7 @@ fn one(answered: &Answered, mac: MacAddress) -> Result<Response, Problem> {
 /// Tells the decision log.
 fn record(
     faces: &Faces,
-    node: &NodeName,
+    asker: &Asker,
     question: &Question,
     answered: &Answered,
     request: Option<&RequestId>,
@@ -245,7 +233,7 @@ fn record(
     {
         log.record(Entry {
             at: answered.at,
-            client: asker(node).into(),
+            client: Arc::clone(asker.name()),
             face: Face::Pxgrid.as_str(),
             request: request.map(|id| id.as_str().into()),
             identifiers: Arc::clone(question.identifiers()),
@@ -264,7 +252,7 @@ fn record(
 /// gateway cannot tell about has no place in it and may not be missing from it.
 async fn list(
     faces: &Arc<Faces>,
-    node: &NodeName,
+    asker: &Asker,
     wanted: Wanted,
     choice: Choice,
 ) -> Result<Response, Problem> {
@@ -273,7 +261,7 @@ async fn list(
         let detail = "too many lists are on the way already";
         return Err(Problem::new(ProblemKind::Busy, detail).retry_after(SHED));
     };
-    let survey = Box::pin(faces.gateway.survey(wanted, &connection(node))).await;
+    let survey = Box::pin(faces.gateway.survey(wanted, &asker.connection)).await;
     let survey = survey.map_err(|error| {
         Problem::new(ProblemKind::CannotTell, error.to_string()).retry_after(error.retry_after())
     })?;

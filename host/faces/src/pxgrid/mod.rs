@@ -12,6 +12,7 @@ mod account;
 mod accounts;
 pub(crate) mod admin;
 mod anc;
+mod asker;
 mod control;
 mod credential;
 mod endpoint;
@@ -40,6 +41,7 @@ use access::{AccessSecrets, Side};
 use account::{AccountState, Proof};
 use accounts::Accounts;
 use anc::Operations;
+use asker::Partial;
 use credential::{Basic, basic};
 pub(crate) use name::NodeName;
 use pubsub::{Permissions, Pubsub};
@@ -73,6 +75,7 @@ pub(crate) struct Pxgrid {
     secrets: AccessSecrets,
     services: Services,
     operations: Operations,
+    partial: Partial,
     /// Lists that may be on the way at once; each holds the whole fleet.
     lists: Arc<Semaphore>,
     pub(crate) pubsub: Arc<Pubsub>,
@@ -101,6 +104,7 @@ impl Pxgrid {
             secrets: AccessSecrets::random().map_err(|error| failed(error.to_string()))?,
             services: Services::default(),
             operations: Operations::default(),
+            partial: Partial::default(),
             lists: Arc::new(Semaphore::new(LISTS)),
             pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
@@ -193,6 +197,7 @@ impl Pxgrid {
             return Err(refused(AuthenticationFailure::Wrong));
         }
         self.expect_approved(&name, None)?;
+        self.asker(faces, peer, &name)?;
         Ok(name)
     }
 
@@ -262,7 +267,10 @@ impl Permissions for Pxgrid {
     }
 
     fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {
-        topic.starts_with("/topic/") && self.may(node, Right::Subscribe)
+        let shows_all = topic == ENDPOINT_TOPIC;
+        topic.starts_with("/topic/")
+            && self.may(node, Right::Subscribe)
+            && !(shows_all && self.partial.contains(node))
     }
 
     /// One of a service that the node has registered. Our own topics are the
@@ -286,7 +294,7 @@ fn of_certificate(faces: &Faces, peer: &Peer) -> Option<(NodeName, Proof)> {
         .ok()
         .filter(|client| client.may_use(Face::Pxgrid))?;
     let name = client.name.parse().ok()?;
-    Some((name, Proof::Certificate))
+    Some((name, Proof::Certificate(client.name.as_ref().to_owned())))
 }
 
 fn not_authenticated(faces: &Faces, peer: &Peer, failure: AuthenticationFailure) -> Problem {

@@ -319,9 +319,13 @@ fn clients() -> Vec<ClientSettings> {
     };
     let mut acting = client("acting", bearer("acting-key"), &[Face::Ise]);
     acting.actions = vec![ActionKind::Lock];
+    let name = ClientAuthentication::CertificateName("partial.example".to_owned());
+    let mut partial = client("partial", name, &[Face::Pxgrid]);
+    partial.facts = Some(Arc::default());
     vec![
         client("cisco", cisco, &[Face::Ise]),
         acting,
+        partial,
         client("script", bearer("script-key"), &[Face::Rest]),
         patient,
         client("radius", basic, &[Face::Radius]),

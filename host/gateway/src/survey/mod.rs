@@ -15,8 +15,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_cache::SourceId;
-use portreeve_domain::{Connection, Device, Identifier, Outcome, SourceSet, Timestamp};
+use portreeve_cache::{Remembered, SourceId};
+use portreeve_domain::{Connection, Device, Identifier, MacAddress, Outcome, SourceSet, Timestamp};
 
 pub use self::pictures::{Lack, Pictures};
 
@@ -167,6 +167,20 @@ impl Survey {
         let some = self.surveyed.get(places.start.min(end)..end);
         let some = some.unwrap_or_default();
         some.iter().map(|surveyed| self.decode(surveyed))
+    }
+
+    /// Whether a question by this address leads to the endpoint at this place.
+    /// Two devices of one source may have the same address, e.g. of a docking
+    /// station: it then belongs to the one that was heard of last.
+    pub fn is_found_by(&self, place: usize, mac: MacAddress) -> bool {
+        let Some(Surveyed { record, .. }) = self.surveyed.get(place) else {
+            return false;
+        };
+        let name = [Identifier::Mac(mac)];
+        match self.memory.devices().find(record.source(), &name) {
+            Remembered::Found(found) => found.identity() == record.identity(),
+            _ => false,
+        }
     }
 
     fn decode(&self, surveyed: &Surveyed) -> Endpoint {

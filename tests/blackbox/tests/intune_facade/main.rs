@@ -2,5 +2,6 @@
 //! libraries, and the Intune connector of another gateway.
 
 mod chained;
+mod list;
 mod msal;
 mod product;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portreeve_harness::Stand;
+use portreeve_harness::{Stand, StandBuilder};
 use portreeve_tenant::{ClientCertificate, well_known};
 use serde_json::json;
 use tempfile::TempDir;
@@ -35,6 +35,11 @@ impl Product {
 
     /// A gateway that knows it.
     pub(crate) async fn stand(&self) -> anyhow::Result<Stand> {
+        self.stand_of(Stand::builder()).await
+    }
+
+    /// The same of other parts.
+    pub(crate) async fn stand_of(&self, builder: StandBuilder) -> anyhow::Result<Stand> {
         let folder = self.directory.path().display();
         let client = format!(
             r#"
@@ -44,7 +49,7 @@ intune = {{ client-id = "{CLIENT_ID}", secret = {{ file = "{folder}/secret" }}, 
 patience = "5s"
 "#
         );
-        Stand::builder().extra(&client).start().await
+        builder.extra(&client).start().await
     }
 
     /// Writes what the scripts read that ask the simulated tenant, too.

@@ -1,6 +1,7 @@
 //! Real pxGrid clients against the real gateway, see `pxgrid/README.md`.
 
 mod control;
+mod pubsub;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -34,6 +34,13 @@ pub(crate) use session::{Session, Until};
 pub(crate) use subscribe::Upgrade;
 pub(super) use subscribe::routes;
 
+/// Reads any bytes as a message of a client.
+pub(crate) fn fuzz_message(bytes: &[u8]) {
+    if let Ok(Some(frame)) = stomp::read(bytes) {
+        let _ = stomp::one_line(frame.body);
+    }
+}
+
 /// Connections of one node; what Cisco ISE takes.
 const MOST_OF_NODE: usize = 100;
 

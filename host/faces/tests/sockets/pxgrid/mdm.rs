@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::subscriber::Subscriber;
 
 #[tokio::test]
 async fn one_endpoint_by_its_address() {
@@ -163,5 +164,45 @@ async fn bad_questions_are_refused_with_a_reason() {
         assert_eq!(status, 400, "{problem}");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.starts_with(expected), "{method} {body}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_node_sees_what_its_client_may_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let stand = Stand::kept_in(folder.path()).await;
+    for (client, certificate, subscribes) in [
+        ("ise", "ise.example", true),
+        ("partial", "partial.example", false),
+    ] {
+        let identity = stand.authority.issue(&[certificate]);
+        let http = stand.authority.client(Some(&identity));
+        let control = async |method: &str, body: Value| -> Value {
+            let url = format!(
+                "https://localhost:{}/pxgrid/control/{method}",
+                stand.tls.port()
+            );
+            let response = http.post(url).json(&body).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            response.json().await.unwrap()
+        };
+        let state = control("AccountActivate", json!({})).await;
+        assert_eq!(state["accountState"], "ENABLED");
+        let secret = control("AccessSecret", json!({ "peerNodeName": "portreeve" })).await;
+        let node = basic(client, secret["secret"].as_str().unwrap());
+        let asked = json!({ "macAddress": COMPLIANT });
+        let (status, answer) = ask(&stand, &node, "mdm/getEndpointByMacAddress", &asked).await;
+        assert_eq!((status, &answer["compliant"]), (200, &json!(true)));
+
+        // Topics show everything.
+        let stream = tokio::net::TcpStream::connect(stand.plain).await.unwrap();
+        let mut subscriber = Subscriber::open(stream, "ws", &node).await.unwrap();
+        subscriber.connect().await;
+        let topic = "/topic/com.cisco.ise.mdm.endpoint";
+        let frame = format!("SUBSCRIBE\ndestination:{topic}\nid:1\nreceipt:1\n\n\0");
+        subscriber.send(&frame).await;
+        let heard = subscriber.heard().await;
+        let expected = if subscribes { "RECEIPT" } else { "ERROR" };
+        assert!(heard.starts_with(expected), "{client}: {heard}");
     }
 }

@@ -188,6 +188,15 @@ vip = [\"00:11:22:33:44:55\"]
     env = "PASSWORD"
     value = "[redacted]"
 
+    [ise]
+    vendor = "Portreeve"
+    product = "Portreeve"
+    query-max-size = 1000
+    patience = "150ms"
+    max-lists = 16
+    list-lifetime = "5m"
+    messaging = false
+
     [sources]
     order = ["contoso"]
     max-calls = 256
