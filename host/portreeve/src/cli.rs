@@ -248,7 +248,8 @@ pub(crate) struct ClientAdd {
     pub(crate) name: String,
 
     /// What it may use, e.g. `rest` or `radius`; may be given several times
-    #[arg(long = "face", value_name = "FACE", required = true)]
+    #[arg(long = "face", value_name = "FACE", required = true,
+        value_parser = clap::builder::PossibleValuesParser::new(portreeve_faces::Face::ALL.map(portreeve_faces::Face::as_str)))]
     pub(crate) faces: Vec<String>,
 
     /// From where it may connect, e.g. `10.0.0.0/8`; may be given several times

@@ -24,6 +24,7 @@ mod prepared;
 mod pubsub;
 mod pxgrid;
 mod quarantine;
+mod reload;
 mod schema;
 mod sessions;
 mod shutdown;
