@@ -8,10 +8,9 @@ use portreeve_domain::Question;
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
-use rustls_pki_types::CertificateDer;
 use tokio::sync::Semaphore;
 
-use crate::clients::{Clients, RosterSettings};
+use crate::clients::Clients;
 use crate::configuration::Configuration;
 use crate::intune::Replay;
 use crate::ise::Ise;
@@ -19,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::token::Tokens;
-use crate::{BindError, ClientSettings, ClientsError, IseSettings, Limits};
+use crate::{BindError, ClientsError, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
 /// memory.
@@ -51,8 +50,7 @@ pub(crate) struct Faces {
 
 impl Faces {
     pub(crate) fn new(
-        clients: Vec<ClientSettings>,
-        issuers: &[CertificateDer<'static>],
+        clients: Clients,
         limits: Limits,
         inventory: Option<Arc<Inventory>>,
         ise: IseSettings,
@@ -64,16 +62,10 @@ impl Faces {
         let pxgrid = pxgrid
             .map(|settings| Pxgrid::new(settings, store, registry).map(Arc::new))
             .transpose()?;
-        let sources: Vec<_> = gateway.source_names().cloned().collect();
-        let clients = RosterSettings {
-            clients,
-            sources: &sources,
-            issuers,
-        };
         Ok(Self {
             pxgrid,
             gateway,
-            clients: Clients::new(clients)?,
+            clients,
             tokens: Tokens::new().map_err(|_| ClientsError::NoRandomness)?,
             assertions: Replay::default(),
             metrics: Metrics::register(registry)?,

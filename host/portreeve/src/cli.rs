@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod pxgrid;
+mod quarantine;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
+pub(crate) use quarantine::QuarantineCommand;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),
+    /// Hold endpoints back, whatever their management system says
+    #[command(subcommand, after_help = quarantine::QUARANTINE_HELP)]
+    Quarantine(QuarantineCommand),
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
@@ -243,7 +248,8 @@ pub(crate) struct ClientAdd {
     pub(crate) name: String,
 
     /// What it may use, e.g. `rest` or `radius`; may be given several times
-    #[arg(long = "face", value_name = "FACE", required = true)]
+    #[arg(long = "face", value_name = "FACE", required = true,
+        value_parser = clap::builder::PossibleValuesParser::new(portreeve_faces::Face::ALL.map(portreeve_faces::Face::as_str)))]
     pub(crate) faces: Vec<String>,
 
     /// From where it may connect, e.g. `10.0.0.0/8`; may be given several times

@@ -129,7 +129,6 @@ fn view(settings: &ClientSettings, sources: &[Arc<str>]) -> Result<View, Clients
 
 /// A client for tests of faces, with two seconds of patience.
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "in tests nothing can be wrong with it")]
 pub(crate) fn test_client(name: &str) -> Client {
     let settings = ClientSettings {
         name: name.into(),

@@ -50,10 +50,20 @@ pub(crate) struct Roster {
 }
 
 /// The ways in which a client could prove itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Challenges {
     pub(crate) basic: bool,
     pub(crate) bearer: bool,
+}
+
+/// Both, where nobody looked.
+impl Default for Challenges {
+    fn default() -> Self {
+        Self {
+            basic: true,
+            bearer: true,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -109,7 +119,10 @@ impl Roster {
             tokens: Vec::new(),
             certificates: Vec::new(),
             signers: HashMap::new(),
-            challenges: Challenges::default(),
+            challenges: Challenges {
+                basic: false,
+                bearer: false,
+            },
         };
         let mut plain = Plain::default();
         for client in settings.clients {
@@ -119,7 +132,7 @@ impl Roster {
                 Some(known) => known,
                 None => Arc::new(Client::new(&client, settings.sources)?),
             };
-            roster.add(new, client, &of_certificates, &mut plain)?;
+            roster.add(&new, client, of_certificates.as_ref(), &mut plain)?;
         }
         if let Some(before) = before {
             roster.remembered.take_over(&before.remembered, |place| {
@@ -138,16 +151,16 @@ impl Roster {
 
     fn add(
         &mut self,
-        client: Arc<Client>,
+        client: &Arc<Client>,
         settings: ClientSettings,
-        issuers: &Option<Issuers>,
+        issuers: Option<&Issuers>,
         plain: &mut Plain,
     ) -> Result<(), ClientsError> {
         if self.clients.iter().any(|other| other.name == client.name) {
             return Err(ClientsError::SameName(Arc::clone(&client.name)));
         }
         let place = self.clients.len();
-        self.clients.push(Arc::clone(&client));
+        self.clients.push(Arc::clone(client));
         for way in &settings.authentication {
             if is_empty(way) {
                 return Err(ClientsError::EmptyCredential(Arc::clone(&client.name)));
@@ -236,7 +249,7 @@ impl Roster {
         &mut self,
         wanted: Wanted,
         settings: &ClientSettings,
-        issuers: &Option<Issuers>,
+        issuers: Option<&Issuers>,
     ) -> Option<usize> {
         let same = |certificate: &&Certificate| {
             let theirs = self.settings.get(certificate.client);
@@ -253,7 +266,7 @@ impl Roster {
         let before = before.map(|certificate| certificate.client);
         self.certificates.push(Certificate {
             wanted,
-            issuers: issuers.clone(),
+            issuers: issuers.cloned(),
             client: self.clients.len().saturating_sub(1),
         });
         before

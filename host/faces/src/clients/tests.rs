@@ -122,7 +122,7 @@ fn check(header: &str, address: &str, expected: Result<&str, AuthenticationFailu
     let roster = roster_of(clients(), None).unwrap();
     let found = ask(&roster, header, address);
     let expected = expected.map(str::to_owned).map_err(Unknown::Failed);
-    assert!(found == expected, "{:.40}: {found:?}", header);
+    assert!(found == expected, "{header:.40}: {found:?}");
 }
 
 fn ask(roster: &Roster, header: &str, address: &str) -> Result<String, Unknown> {

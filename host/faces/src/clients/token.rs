@@ -129,7 +129,7 @@ impl fmt::Debug for TokenKeys {
 
 /// Whether it has the form of a token.
 pub(super) fn is_token(text: &[u8]) -> bool {
-    text.iter().filter(|byte| **byte == b'.').count() == 2
+    text.split(|byte| *byte == b'.').count() == 3
 }
 
 impl TokenSettings {

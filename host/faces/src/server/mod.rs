@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clients::ClientsError;
+use crate::clients::{Clients, ClientsError, RosterSettings};
 use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
 use crate::pxgrid::pubsub::relay;
@@ -137,9 +137,14 @@ impl Server {
         });
         let issuers = tls::common_issuers(tls);
         let clients = settings.clients.clone();
+        let sources: Vec<_> = gateway.source_names().cloned().collect();
+        let known = Clients::new(RosterSettings {
+            clients: settings.clients,
+            sources: &sources,
+            issuers: &issuers,
+        })?;
         let faces = Faces::new(
-            settings.clients,
-            &issuers,
+            known,
             settings.limits,
             settings.inventory,
             settings.ise,
@@ -263,7 +268,7 @@ async fn accept(listener: Listener, connections: Arc<Connections>) {
     loop {
         let accepted = match &listener {
             Listener::Network { socket, tls } => socket.accept().await.map(|(stream, peer)| {
-                connections.take(stream, peer, tls.as_ref().map(SharedTls::acceptor))
+                connections.take(stream, peer, tls.as_ref().map(SharedTls::acceptor));
             }),
             Listener::Local(socket) => socket
                 .accept()

@@ -16,7 +16,7 @@ use portreeve_domain::{
 };
 use portreeve_faces::{
     ClientAuthentication, ClientSettings, Face, FaceSettings, IseSettings, Limits,
-    ListenerSettings, PxgridSettings, Secret, Server, TlsSettings,
+    ListenerSettings, PxgridSettings, ReloadError, Reloader, Secret, Server, TlsSettings,
 };
 use portreeve_gateway::inventory::{
     Change, Inventory, InventorySettings, InventorySource, InventoryState, Phase, Picture,
@@ -29,6 +29,7 @@ use portreeve_gateway::{
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
+use rcgen::{Certificate, KeyPair};
 use reqwest::{Method, RequestBuilder};
 use rustls_pki_types::PrivateKeyDer;
 use tokio::sync::{Notify, oneshot};
@@ -303,7 +304,7 @@ fn basic_of(word: &str) -> ClientAuthentication {
     }
 }
 
-fn clients() -> Vec<ClientSettings> {
+pub(crate) fn clients() -> Vec<ClientSettings> {
     let basic = ClientAuthentication::Basic {
         username: "radius".to_owned(),
         password: Secret::new("radius-password".to_owned()),
@@ -346,6 +347,8 @@ pub(crate) struct Stand {
     pub(crate) plain: SocketAddr,
     pub(crate) authority: Authority,
     pub(crate) client: reqwest::Client,
+    reloader: Reloader,
+    certified: (Certificate, KeyPair),
     gateway: Arc<Gateway>,
     mdm: Arc<Mdm>,
     policy: Arc<Policy>,
@@ -417,6 +420,7 @@ impl Stand {
         let &[tls, plain] = server.local_addresses() else {
             panic!("two listeners have two addresses");
         };
+        let reloader = server.reloader();
         let (stop, stopped) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(async move {
@@ -427,6 +431,8 @@ impl Stand {
             plain,
             client: authority.client(None),
             authority,
+            reloader,
+            certified: (certificate, key),
             gateway,
             mdm,
             policy,
@@ -434,6 +440,41 @@ impl Stand {
             stop: Some(stop),
             serving,
         }
+    }
+
+    /// The gateway behind it.
+    pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Puts other clients in force.
+    pub(crate) fn reload(&self, clients: Vec<ClientSettings>) -> Result<(), ReloadError> {
+        let (certificate, key) = &self.certified;
+        self.try_reload(clients, certificate, key)
+    }
+
+    /// And another certificate.
+    pub(crate) fn reload_with(
+        &self,
+        clients: Vec<ClientSettings>,
+        certificate: &Certificate,
+        key: &KeyPair,
+    ) {
+        self.try_reload(clients, certificate, key).unwrap();
+    }
+
+    fn try_reload(
+        &self,
+        clients: Vec<ClientSettings>,
+        certificate: &Certificate,
+        key: &KeyPair,
+    ) -> Result<(), ReloadError> {
+        let tls = TlsSettings {
+            certificates: vec![certificate.der().clone()],
+            key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            client_issuers: vec![self.authority.certificate.der().clone()],
+        };
+        self.reloader.replace(clients, vec![tls])
     }
 
     /// A request over TLS.

@@ -48,6 +48,13 @@ impl Problem {
         self
     }
 
+    /// Whether it is with something in this file.
+    pub(crate) fn is_in(&self, path: &Path) -> bool {
+        self.place
+            .as_ref()
+            .is_some_and(|place| place.file() == path)
+    }
+
     pub(super) fn order(&self) -> Option<(&Path, usize)> {
         self.place.as_ref().map(Place::order)
     }

@@ -5,6 +5,7 @@ mod support;
 
 #[cfg(test)]
 mod check_config;
+mod clients;
 #[cfg(test)]
 mod help;
 #[cfg(test)]

@@ -7,13 +7,13 @@ use crate::support::{Folder, guest};
 const KEY: &str = "key-of-the-test";
 
 /// A gateway that is killed when the test ends.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl Serving {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -23,13 +23,13 @@ impl Serving {
         Self { child, stdout }
     }
 
-    fn ready(&mut self) -> String {
+    pub(crate) fn ready(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill")
             .args(["-s", name, &id])
@@ -38,7 +38,7 @@ impl Serving {
         assert!(sent.success());
     }
 
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         let mut log = String::new();
         let mut stderr = self.child.stderr.take().unwrap();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::file::{ClientFile, Key};
 use crate::cli::{ClientAdd, ClientCommand};
-use crate::config::{Environment, Outline, Problem, Problems, read_secret};
+use crate::config::{Config, Environment, Outline, Problem, Problems, read_secret};
 use crate::output;
 
 /// The folder beside the configuration.
@@ -143,7 +143,19 @@ impl Place {
                 "add `include = [\"clients.d/*.toml\"]` before the first table",
             ));
         }
-        Ok(super::block_on(super::reload::reload(&outline))??.is_some())
+        if super::block_on(super::reload::reload(&outline))??.is_some() {
+            return Ok(true);
+        }
+        // Nobody has looked at it. What is wrong elsewhere, secrets that only
+        // the gateway can read perhaps, is not this command's.
+        if let Err(Problems(problems)) = Config::load(&self.path, environment) {
+            let own = problems.into_iter().filter(|problem| problem.is_in(path));
+            let own: Vec<Problem> = own.collect();
+            if !own.is_empty() {
+                return Err(Problems(own).into());
+            }
+        }
+        Ok(false)
     }
 }
 
