@@ -52,6 +52,8 @@ fn stand(folder: &tempfile::TempDir, policies: Vec<Policy>, most: usize) -> Stan
 
 impl Stand {
     async fn end(self) {
+        // Look-ups on the way have the store open.
+        self.gateway.shutdown().await;
         drop(self.gateway);
         self.writer.shutdown().await.unwrap();
         assert!(Arc::into_inner(self.store).is_some(), "it is still open");
