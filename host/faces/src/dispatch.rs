@@ -27,7 +27,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
     admin, clearpass, configuration, intune, ise, jamf, kandji, openapi, operations, pxgrid,
-    radius, rest, token,
+    quarantine, radius, rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -76,6 +76,7 @@ impl Dispatcher {
             )
             .route("/v1/admin/store/backup", post(admin::back_up))
             .merge(pxgrid::admin::routes())
+            .merge(quarantine::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))

@@ -33,6 +33,7 @@ mod operations;
 mod path;
 mod problem;
 mod pxgrid;
+mod quarantine;
 mod radius;
 mod request_id;
 mod rest;

@@ -161,7 +161,7 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn recall(
+    fn recall(
         &self,
         identifiers: &[Identifier],
         sources: SourceSet,

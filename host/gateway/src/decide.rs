@@ -61,6 +61,8 @@ struct Run {
     valid_for: Option<Duration>,
     /// Whether a policy failed: then nothing is remembered.
     failed: bool,
+    /// Whether nobody waits to hear of a failure.
+    is_quiet: bool,
 }
 
 impl Chain {
@@ -111,7 +113,7 @@ impl Chain {
         subject: &Arc<Subject>,
         provenance: Option<Provenance>,
     ) -> Decided {
-        let decided = self.consider(subject).await;
+        let decided = self.make(subject, Run::default()).await;
         if !decided.valid_for.is_zero() {
             self.verdicts.insert(
                 self.id,
@@ -127,8 +129,17 @@ impl Chain {
 
     /// Runs the policies. For those who look at every device and would drive
     /// out what is remembered for questions.
+    /// A policy that fails would fail for all of them, so that is counted, but
+    /// not logged each time.
     pub(crate) async fn consider(&self, subject: &Arc<Subject>) -> Decided {
-        let mut run = Run::default();
+        let run = Run {
+            is_quiet: true,
+            ..Run::default()
+        };
+        self.make(subject, run).await
+    }
+
+    async fn make(&self, subject: &Arc<Subject>, mut run: Run) -> Decided {
         let (decision, policy) = self.run(subject, &mut run).await;
         // What came of a failure is not repeated.
         let valid_for = if run.failed {
@@ -180,7 +191,11 @@ impl Chain {
                 }
                 Err(error) => {
                     run.failed = true;
-                    tracing::warn!(policy = &*policy.name, %error, "policy failed");
+                    if run.is_quiet {
+                        tracing::debug!(policy = &*policy.name, %error, "policy failed");
+                    } else {
+                        tracing::warn!(policy = &*policy.name, %error, "policy failed");
+                    }
                     match policy.on_error {
                         OnError::Skip => {}
                         OnError::Abstain => break,

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::recall::Sighting;
 use crate::source::SourceErrorKind;
 use crate::{CheckReport, Health, Lookup, SourceError, SourceSettings};
-use crate::{Memory, Record};
+use crate::{Memory, Prepared, Record};
 
 /// After a failed refresh the stale record serves for this long before the
 /// source is bothered again, so that a source that is down is not asked once
@@ -116,8 +116,30 @@ impl Fetcher {
 
     /// What memory says.
     pub(crate) fn recall(&self, identifiers: &[Identifier], now: Timestamp) -> Sighting {
+        self.sighting(
+            self.memory.devices().find(self.id, identifiers),
+            identifiers,
+            now,
+        )
+    }
+
+    /// What memory says, for whoever looks at every device.
+    pub(crate) fn peek(&self, identifiers: &[Identifier], now: Timestamp) -> Sighting {
+        self.sighting(
+            self.memory.devices().peek(self.id, identifiers),
+            identifiers,
+            now,
+        )
+    }
+
+    fn sighting(
+        &self,
+        remembered: Remembered<Prepared>,
+        identifiers: &[Identifier],
+        now: Timestamp,
+    ) -> Sighting {
         let rules = &self.settings.freshness;
-        match self.memory.devices().find(self.id, identifiers) {
+        match remembered {
             // Whether the source knows the GUID by now, only the source can say.
             Remembered::Found(record) if is_another(|id| record.carries(id), identifiers) => {
                 Sighting::Absent

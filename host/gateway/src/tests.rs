@@ -214,7 +214,7 @@ fn plain(sources: &[&Arc<Scripted>]) -> Stand {
     stand(sources, RULES, ByCompliance::default(), OnError::Deny)
 }
 
-fn question(ids: &[&str]) -> Question {
+pub(crate) fn question(ids: &[&str]) -> Question {
     let ids = ids.iter().map(|text| text.parse().unwrap()).collect();
     Question::new(ids, Arc::default(), Duration::from_secs(5))
 }

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod pxgrid;
+mod quarantine;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
+pub(crate) use quarantine::QuarantineCommand;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),
+    /// Hold endpoints back, whatever their management system says
+    #[command(subcommand, after_help = quarantine::QUARANTINE_HELP)]
+    Quarantine(QuarantineCommand),
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),

@@ -42,15 +42,19 @@ impl<P> DeviceCache<P> {
     ///
     /// Takes no lock that a writer holds and allocates nothing.
     pub fn find(&self, source: SourceId, asked: &[Identifier]) -> Remembered<P> {
-        let remembered = self
-            .find_record(source, asked)
-            .or_else(|| self.find_unknown(source, asked))
-            .unwrap_or(Remembered::Absent);
+        let remembered = self.peek(source, asked);
         match remembered {
             Remembered::Found(_) | Remembered::Unknown { .. } => self.hits.increment(),
             Remembered::Ambiguous | Remembered::Absent => self.misses.increment(),
         }
         remembered
+    }
+
+    /// The same for whoever looks at every device: it counts as no look-up.
+    pub fn peek(&self, source: SourceId, asked: &[Identifier]) -> Remembered<P> {
+        self.find_record(source, asked)
+            .or_else(|| self.find_unknown(source, asked))
+            .unwrap_or(Remembered::Absent)
     }
 
     fn find_record(&self, source: SourceId, asked: &[Identifier]) -> Option<Remembered<P>> {

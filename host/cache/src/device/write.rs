@@ -109,6 +109,7 @@ impl<P: Weighed> DeviceCache<P> {
                 self.take_out(writer, old);
                 self.publish_size(writer);
             }
+            self.evictions.fetch_add(1, Ordering::Relaxed);
             return new(u32::MAX);
         }
         let old = match old {
@@ -119,12 +120,14 @@ impl<P: Weighed> DeviceCache<P> {
             }
             old => old,
         };
-        let number = match &old {
-            Some(old) => old.header().number,
-            None => match writer.reserve() {
-                Some(number) => number,
-                None => return new(u32::MAX),
-            },
+        let number = if let Some(old) = &old {
+            old.header().number
+        } else {
+            let Some(number) = writer.reserve() else {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+                return new(u32::MAX);
+            };
+            number
         };
         let record = new(number);
         if let Some(previous) = writer.ring.seat(record.share()) {

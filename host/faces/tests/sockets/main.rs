@@ -23,6 +23,7 @@ mod overload;
 mod prepared;
 mod pubsub;
 mod pxgrid;
+mod quarantine;
 mod reload;
 mod schema;
 mod sessions;

@@ -442,6 +442,11 @@ impl Stand {
         }
     }
 
+    /// The gateway behind it.
+    pub(crate) const fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Puts other clients in force.
     pub(crate) fn reload(&self, clients: Vec<ClientSettings>) -> Result<(), ReloadError> {
         let (certificate, key) = &self.certified;

@@ -1,14 +1,16 @@
 //! Which records are about one endpoint, and what would be answered about it.
 
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_cache::{Remembered, SourceId};
-use portreeve_domain::{Connection, Identifier, MacAddress, Question, SourceSet, Timestamp};
+use portreeve_domain::{Connection, Identifier, Question, SourceSet, Timestamp};
 
 use super::Standing;
 use crate::answer::subject;
 use crate::conflict::contradict;
+use crate::fetch::Fetcher;
 use crate::recall::Sighting;
 use crate::{Gateway, Record};
 
@@ -16,6 +18,9 @@ use crate::{Gateway, Record};
 #[derive(Debug)]
 pub(crate) struct Judged {
     pub(crate) standing: Standing,
+    /// A digest of the name that was asked by, if another device of the source
+    /// may take it over.
+    pub(crate) name: Option<u64>,
     /// When something else may be found without anything being learnt.
     pub(crate) until: Option<Timestamp>,
     /// Whether its facts are too old to be used.
@@ -30,19 +35,6 @@ const REPEAT: Duration = Duration::from_mins(1);
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Gateway {
-    /// The records that have an address.
-    pub(super) fn with_address(&self, mac: MacAddress) -> Vec<Record> {
-        let sources = 0..u16::try_from(self.fetchers.len()).unwrap_or(u16::MAX);
-        let name = [Identifier::Mac(mac)];
-        let found = sources.filter_map(|source| {
-            match self.memory.devices().find(SourceId(source), &name) {
-                Remembered::Found(record) => Some(record.detach()),
-                _ => None,
-            }
-        });
-        found.collect()
-    }
-
     /// The record that speaks for the endpoint of a record: that of the first
     /// of `sources`, in the operator's order, that knows the same hardware.
     pub(crate) fn speaker(&self, record: &Record, sources: SourceSet) -> Record {
@@ -51,11 +43,33 @@ impl Gateway {
             let names = hardware(record);
             for earlier in (0..source).filter(|it| sources.contains(usize::from(*it))) {
                 if let Some(other) = self.same_hardware(record, SourceId(earlier), &names) {
-                    return other;
+                    // Which may be taken for another one in turn.
+                    return self.speaker(&other, sources);
                 }
             }
         }
         record.clone()
+    }
+
+    /// A digest of a name that another device of the source may take over. A
+    /// GUID is a device's own.
+    pub(super) fn shared_name(&self, record: &Record, name: &Identifier) -> Option<u64> {
+        let is_own = matches!(name, Identifier::Guid(_));
+        (!is_own).then(|| self.hasher.hash_one((record.source(), name)))
+    }
+
+    /// Whether a source knows a record's device by this name, and no other.
+    pub(super) fn leads_to(&self, name: &Identifier, record: &Record) -> bool {
+        let devices = self.memory.devices();
+        let found = devices.peek(record.source(), std::slice::from_ref(name));
+        matches!(found, Remembered::Found(found) if found.identity() == record.identity())
+    }
+
+    /// Digests of all such names of a record.
+    pub(super) fn shared_names(&self, record: &Record) -> Vec<u64> {
+        let names = record.identifiers();
+        let digests = names.filter_map(|name| self.shared_name(record, &name));
+        digests.collect()
     }
 
     /// The records of other sources that may be about the same endpoint.
@@ -91,7 +105,7 @@ impl Gateway {
         names: &[Identifier],
     ) -> Option<Record> {
         let devices = self.memory.devices();
-        let Remembered::Found(other) = devices.find(source, names) else {
+        let Remembered::Found(other) = devices.peek(source, names) else {
             return None;
         };
         let differs = contradict(&devices.device(&other), &devices.device(record));
@@ -100,7 +114,9 @@ impl Gateway {
 
     /// What would be answered about the endpoint that this record speaks for,
     /// asked by its best identifier. `None` when no question leads to it: it has
-    /// no identifier, or another device of the source has taken it over.
+    /// no identifier, or another device of the source has taken it over. An
+    /// identifier that leads nowhere, as whoever took it over has gone, has the
+    /// source asked; what it will say nobody can tell.
     pub(crate) async fn judge(
         &self,
         record: &Record,
@@ -109,13 +125,24 @@ impl Gateway {
         let best = record
             .identifiers()
             .min_by(|one, other| (one.rank(), one).cmp(&(other.rank(), other)))?;
+        let name = self.shared_name(record, &best);
         let best = [best];
-        match self.memory.devices().find(record.source(), &best) {
-            Remembered::Found(found) if found.identity() == record.identity() => {}
-            _ => return None,
+        let devices = self.memory.devices();
+        if let Remembered::Found(found) = devices.peek(record.source(), &best)
+            && found.identity() != record.identity()
+        {
+            return None;
         }
         let now = Timestamp::now();
-        let sightings = self.recall(&best, connection.view.sources, now);
+        let sees = connection.view.sources;
+        let peek = |(place, fetcher): (usize, &Arc<Fetcher>)| {
+            if sees.contains(place) {
+                fetcher.peek(&best, now)
+            } else {
+                Sighting::Hidden
+            }
+        };
+        let sightings: Vec<Sighting> = self.fetchers.iter().enumerate().map(peek).collect();
         let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
         let picture = self.picture(&sightings);
         let rules = self.rules.load_full();
@@ -148,6 +175,7 @@ impl Gateway {
                 }),
                 rests_on_connection: decided.basis.rests_on_connection(),
             },
+            name,
             until: expiries.chain(again).min(),
             is_outdated: !sightings.iter().any(is_own),
         })

@@ -17,6 +17,11 @@ pub(crate) struct Standings {
     entries: HashMap<u64, Entry>,
     /// When which of them has to be looked at again.
     due: BTreeSet<(Timestamp, u64)>,
+    /// Who bears which name: a question by it leads to one record only.
+    bearers: HashMap<u64, u64>,
+    /// Names that went over from one device to another of the same source. That
+    /// is rare, as most devices have a GUID.
+    taken_over: HashSet<u64>,
     decisions: HashSet<Arc<Decision>>,
     outdated: usize,
 }
@@ -29,6 +34,9 @@ pub(crate) struct Entry {
     /// The record that speaks for it.
     pub(crate) record: Record,
     pub(crate) standing: Standing,
+    /// A digest of the name that the question was asked by, if other devices of
+    /// the source may get the same one.
+    pub(crate) name: Option<u64>,
     /// When it has to be looked at again.
     pub(crate) due: Option<Timestamp>,
     /// Whether its facts are too old to be used.
@@ -56,6 +64,9 @@ impl Standings {
         if let Some(due) = entry.due {
             self.due.remove(&(due, identity));
         }
+        if let Some(name) = entry.name {
+            self.bearers.remove(&name);
+        }
         self.outdated -= usize::from(entry.is_outdated);
         Some(entry)
     }
@@ -65,13 +76,45 @@ impl Standings {
         self.outdated
     }
 
-    /// Puts an endpoint in, where there is none.
+    /// Whether an endpoint is asked for by this name.
+    pub(super) fn is_borne(&self, name: u64) -> bool {
+        self.bearers.contains_key(&name)
+    }
+
+    /// Takes out the endpoint that bears a name, as another one has it now.
+    pub(super) fn take_over(&mut self, name: u64) -> Option<(u64, Entry)> {
+        let identity = *self.bearers.get(&name)?;
+        self.taken_over.insert(name);
+        Some((identity, self.remove(identity)?))
+    }
+
+    /// Whether names that are given up were taken over from others, who may get
+    /// them back.
+    pub(super) fn give_back(&mut self, names: &[u64]) -> bool {
+        let mut is_any = false;
+        for name in names {
+            if !self.bearers.contains_key(name) {
+                is_any |= self.taken_over.remove(name);
+            }
+        }
+        is_any
+    }
+
+    /// Whether any name was taken over.
+    pub(super) fn has_taken_over(&self) -> bool {
+        !self.taken_over.is_empty()
+    }
+
+    /// Puts an endpoint in. There is none with its identity or name.
     pub(super) fn insert(&mut self, identity: u64, mut entry: Entry) -> Standing {
         if let Outcome::Decided(decision) = &mut entry.standing.outcome {
             self.share(decision);
         }
         if let Some(due) = entry.due {
             self.due.insert((due, identity));
+        }
+        if let Some(name) = entry.name {
+            self.bearers.insert(name, identity);
         }
         self.outdated += usize::from(entry.is_outdated);
         let standing = entry.standing.clone();

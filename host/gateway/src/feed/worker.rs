@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use portreeve_cache::Records;
-use portreeve_domain::{SourceSet, Timestamp};
+use portreeve_domain::{Identifier, MacAddress, SourceSet, Timestamp};
 use tokio::runtime::Handle;
 
 use super::endpoint::Judged;
@@ -101,11 +101,7 @@ impl<'a> Worker<'a> {
         for record in &batch.records {
             self.look(gateway, record, Occasion::Touched).await;
         }
-        for mac in batch.addresses {
-            for record in gateway.with_address(mac) {
-                self.look(gateway, &record, Occasion::Touched).await;
-            }
-        }
+        self.look_by(gateway, batch.addresses).await;
         let due = self.feed.standings.lock().due(Timestamp::now(), SLICE);
         seen += due.len();
         for record in &due {
@@ -116,6 +112,21 @@ impl<'a> Worker<'a> {
             self.feed.touched.set_worked(batch.number);
         }
         seen == 0
+    }
+
+    /// Looks at all devices that have one of these addresses. The index leads to
+    /// one of them only, and several may share a docking station.
+    async fn look_by(&mut self, gateway: &Gateway, addresses: Vec<MacAddress>) {
+        if addresses.is_empty() {
+            return;
+        }
+        let names: Vec<Identifier> = addresses.into_iter().map(Identifier::Mac).collect();
+        for record in self.memory.devices().records() {
+            if names.iter().any(|name| record.carries(name)) {
+                self.look(gateway, &record.detach(), Occasion::Touched)
+                    .await;
+            }
+        }
     }
 
     /// Goes on with the walk over all devices, if there is one. How many were
@@ -173,15 +184,45 @@ impl<'a> Worker<'a> {
                 endpoints.push((speaker, judged));
             }
         }
-        self.update(&identities, endpoints, occasion);
+        self.update(gateway, &identities, endpoints, occasion);
     }
 
     /// Puts what was found in the place of what was known by these identities.
-    fn update(&mut self, identities: &[u64], endpoints: Vec<(Record, Judged)>, occasion: Occasion) {
+    fn update(
+        &mut self,
+        gateway: &Gateway,
+        identities: &[u64],
+        endpoints: Vec<(Record, Judged)>,
+        occasion: Occasion,
+    ) {
         let mut standings = self.feed.standings.lock();
         let known = identities.iter();
         let known = known.filter_map(|identity| Some((*identity, standings.remove(*identity)?)));
         let mut known: Vec<(u64, Entry)> = known.collect();
+        let names = endpoints.iter();
+        let names: Vec<u64> = names
+            .flat_map(|(record, _)| gateway.shared_names(record))
+            .collect();
+        if standings.has_taken_over() {
+            let old = known.iter();
+            let mut old: Vec<u64> = old
+                .flat_map(|(_, entry)| gateway.shared_names(&entry.record))
+                .collect();
+            old.retain(|name| !names.contains(name));
+            // Who had them before may be asked for by them again.
+            self.walk_again |= standings.give_back(&old);
+        }
+        // Whoever was asked for by a name that has gone over to another device.
+        for (record, _) in &endpoints {
+            for name in record.identifiers() {
+                if let Some(digest) = gateway.shared_name(record, &name)
+                    && standings.is_borne(digest)
+                    && gateway.leads_to(&name, record)
+                {
+                    known.extend(standings.take_over(digest));
+                }
+            }
+        }
         let mut found: Vec<(Record, Judged, Option<Entry>)> = endpoints
             .into_iter()
             .map(|(record, judged)| {
@@ -190,7 +231,7 @@ impl<'a> Worker<'a> {
                 (record, judged, before)
             })
             .collect();
-        // An endpoint that another source speaks for by now is the same one.
+        // An endpoint that another record speaks for by now is the same one.
         for (record, _, before) in found.iter_mut().filter(|(.., before)| before.is_none()) {
             let same = known
                 .iter()
@@ -212,6 +253,7 @@ impl<'a> Worker<'a> {
                 endpoint,
                 record: record.clone(),
                 standing: judged.standing,
+                name: judged.name,
                 due: judged.until,
                 is_outdated: judged.is_outdated,
                 walk: self.walk,
@@ -223,7 +265,8 @@ impl<'a> Worker<'a> {
                 changes.push((endpoint, record, before, Some(standing)));
             }
         }
-        let outdated = standings.outdated();
+        // Names change hands when a device is merely confirmed, too.
+        let outdated = standings.outdated() + usize::from(standings.has_taken_over());
         drop(standings);
         self.feed.touched.set_outdated(outdated);
         for (endpoint, record, before, after) in changes {

@@ -5,6 +5,7 @@
 //! into the store behind, in batches on the store's own thread.
 
 mod picture;
+mod room;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock, mpsc};
@@ -20,6 +21,7 @@ use portreeve_store::{
 use crate::feed::Touched;
 use crate::{DeviceCache, Prepared, Record};
 pub use picture::SourcePicture;
+use room::Room;
 
 /// The epoch of a device that a question brought. A full read that began before
 /// leaves it alone, as it was fetched later; the next one has to see it.
@@ -34,6 +36,7 @@ pub struct Memory {
     kept: Option<Kept>,
     /// Whoever wants to know about changes.
     touched: OnceLock<Arc<Touched>>,
+    room: Room,
 }
 
 /// Where it is kept over restarts.
@@ -71,6 +74,7 @@ impl Memory {
             sources,
             kept: None,
             touched: OnceLock::new(),
+            room: Room::default(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Memory {
             sources,
             kept: Some(kept),
             touched: OnceLock::new(),
+            room: Room::default(),
         };
         Ok((memory, writer, restored))
     }
@@ -115,9 +120,10 @@ impl Memory {
         let _ = self.touched.set(Arc::clone(touched));
     }
 
-    /// Whether devices of a source had to leave memory for want of room.
-    pub(crate) fn has_lost(&self, _source: &str) -> bool {
-        self.devices.statistics().evictions > 0
+    /// Whether devices of a source may not be in memory, for want of room.
+    pub(crate) fn is_short(&self, source: SourceId) -> bool {
+        self.room
+            .is_short(source.0, self.devices.statistics().evictions)
     }
 
     /// The name of a source.

@@ -68,6 +68,12 @@ impl SourcePicture {
 
     fn apply_now(&self, change: &Change, state: InventoryState) -> Batch {
         let mut batch = Batch::default();
+        let is_first_page = state.read <= change.upserts.len() as u64;
+        if state.phase == Phase::Full && is_first_page {
+            let evictions = self.memory.devices.statistics().evictions;
+            let room = &self.memory.room;
+            room.begins(self.source.0, state.epoch, evictions);
+        }
         for device in &change.upserts {
             self.take_in(device, &state, change.fetched_at, &mut batch);
         }
@@ -147,6 +153,11 @@ impl Picture for SourcePicture {
                 // Memory last: what is in it only was never durable.
                 let gone = this.forget_older(started_at).max(stored);
                 memory.settle();
+                memory.room.completed(this.source.0, epoch);
+                // Whatever went by unnoticed comes out now.
+                if let Some(touched) = memory.touched.get() {
+                    touched.note_all();
+                }
                 Ok(gone)
             };
             aside(sweep).await?

@@ -63,7 +63,7 @@ impl Confined {
         self.by_mac.values()
     }
 
-    /// Whether the question itself names a quarantined endpoint. No prepared
+    /// Whether the question itself names an endpoint that is held back. No prepared
     /// answer says anything about that. Allocates nothing.
     pub(crate) fn names(&self, asked: Asked<'_>) -> bool {
         if self.by_mac.is_empty() {
@@ -71,7 +71,10 @@ impl Confined {
         }
         let macs = asked.identifiers.iter().filter_map(Identifier::as_mac);
         let mut macs = macs.chain(asked.connection.mac);
-        macs.any(|mac| self.by_mac.contains_key(&mac))
+        macs.any(|mac| {
+            let found = self.by_mac.get(&mac);
+            found.is_some_and(|assignment| strictness(assignment.policy.verdict) > 0)
+        })
     }
 
     /// What holds for the endpoint that a subject is about: by any address of

@@ -58,8 +58,7 @@ pub struct Assignment {
     pub policy: Arc<Policy>,
     /// Since when.
     pub since: Timestamp,
-    /// Who did it: a client by its configured name, or `control` for an
-    /// operator at the machine.
+    /// Who did it, e.g. a client by its name.
     pub by: Arc<str>,
 }
 

@@ -10,24 +10,25 @@
 
 mod inventory;
 mod pictures;
-#[cfg(test)]
-mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_cache::Remembered;
+use portreeve_cache::{Remembered, SourceId};
 use portreeve_domain::{Connection, Device, Identifier, MacAddress, Outcome, SourceSet, Timestamp};
 
 pub use self::pictures::{Lack, Pictures};
 
-use crate::feed::{Standing, is_compliant};
+use crate::feed::is_compliant;
 use crate::{Gateway, Memory, Record};
 
 /// How long a survey waits for changes that were learnt before it to be
 /// decided about.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Endpoints that are worked on before questions get their turn.
+const SLICE: usize = 64;
 
 /// Which endpoints are wanted, by verdict: `permit` is compliant, every other
 /// is not.
@@ -82,6 +83,25 @@ struct Surveyed {
     record: Record,
     fetched_at: Timestamp,
     outcome: Outcome,
+}
+
+impl Surveyed {
+    fn new(record: Record, outcome: Outcome) -> Self {
+        Self {
+            fetched_at: record.fetched_at(),
+            record,
+            outcome,
+        }
+    }
+}
+
+/// Where a survey begins.
+#[derive(Debug, Default)]
+struct Snapshot {
+    taken_at: Timestamp,
+    surveyed: Vec<Surveyed>,
+    /// What has to be decided about yet.
+    open: Vec<Record>,
 }
 
 /// Why there is no survey. Asking later may help.
@@ -194,31 +214,26 @@ impl Gateway {
     ) -> Result<Survey, SurveyError> {
         let sources = asker.view.sources;
         self.check_pictures(sources)?;
-        let (taken_at, known) = if self.feed.is_enabled() && sources == SourceSet::ALL {
-            if !self.feed.catch_up(PATIENCE).await {
-                return Err(SurveyError::Behind {
-                    retry_after: self.retry_after,
-                });
-            }
-            self.standings()
+        let first = if self.feed.is_enabled() && sources == SourceSet::ALL {
+            self.known_standings(wanted).await?
         } else {
-            self.records(sources)
+            self.known_records(sources).await
         };
-        let mut surveyed = Vec::new();
-        for (record, standing) in known {
-            let standing = match standing {
-                Some(standing) if !standing.rests_on_connection => standing,
-                _ => match self.judge(&record, asker).await {
-                    Some(judged) => judged.standing,
-                    None => continue,
-                },
+        let Snapshot {
+            taken_at,
+            mut surveyed,
+            open,
+        } = first;
+        for (place, record) in open.into_iter().enumerate() {
+            if place % SLICE == 0 {
+                tokio::task::yield_now().await;
+            }
+            let Some(judged) = self.judge(&record, asker).await else {
+                continue;
             };
-            if wanted.takes(&standing.outcome) {
-                surveyed.push(Surveyed {
-                    fetched_at: record.fetched_at(),
-                    record,
-                    outcome: standing.outcome,
-                });
+            let outcome = judged.standing.outcome;
+            if wanted.takes(&outcome) {
+                surveyed.push(Surveyed::new(record, outcome));
             }
         }
         // A sync may have begun to fail meanwhile, or memory to be too small.
@@ -231,22 +246,55 @@ impl Gateway {
         })
     }
 
-    /// What is known about all endpoints at one moment.
-    fn standings(&self) -> (Timestamp, Vec<(Record, Option<Standing>)>) {
-        let standings = self.feed.standings.lock();
-        let entries = standings.entries();
-        let known = entries.map(|entry| (entry.record.clone(), Some(entry.standing.clone())));
-        (Timestamp::now(), known.collect())
+    /// What the feed knows about all endpoints at one moment.
+    async fn known_standings(&self, wanted: Wanted) -> Result<Snapshot, SurveyError> {
+        let behind = || SurveyError::Behind {
+            retry_after: self.retry_after,
+        };
+        if !self.feed.catch_up(PATIENCE).await {
+            return Err(behind());
+        }
+        let standings = Arc::clone(&self.feed.standings);
+        // A million of them take long enough to hold up questions.
+        let take = move || {
+            let mut snapshot = Snapshot::default();
+            let standings = standings.lock();
+            snapshot.taken_at = Timestamp::now();
+            for entry in standings.entries() {
+                let record = &entry.record;
+                let standing = &entry.standing;
+                if standing.rests_on_connection {
+                    snapshot.open.push(record.clone());
+                } else if wanted.takes(&standing.outcome) {
+                    let outcome = standing.outcome.clone();
+                    let surveyed = Surveyed::new(record.clone(), outcome);
+                    snapshot.surveyed.push(surveyed);
+                }
+            }
+            snapshot
+        };
+        tokio::task::spawn_blocking(take)
+            .await
+            .map_err(|_| behind())
     }
 
-    /// The records that speak for endpoints.
-    fn records(&self, sources: SourceSet) -> (Timestamp, Vec<(Record, Option<Standing>)>) {
-        let records = self.memory.devices().records().map(Record::detach);
-        let seen = |record: &Record| sources.contains(usize::from(record.source().0));
-        let speaking =
-            records.filter(|record| seen(record) && self.speaker(record, sources).is(record));
-        let known = speaking.map(|record| (record, None)).collect();
-        (Timestamp::now(), known)
+    /// The records that speak for endpoints. Nothing is decided about them.
+    async fn known_records(&self, sources: SourceSet) -> Snapshot {
+        let mut snapshot = Snapshot {
+            taken_at: Timestamp::now(),
+            ..Snapshot::default()
+        };
+        for (place, record) in self.memory.devices().records().enumerate() {
+            if place % SLICE == 0 {
+                tokio::task::yield_now().await;
+            }
+            let record = record.detach();
+            let is_seen = sources.contains(usize::from(record.source().0));
+            if is_seen && self.speaker(&record, sources).is(&record) {
+                snapshot.open.push(record);
+            }
+        }
+        snapshot
     }
 
     fn check_pictures(&self, sources: SourceSet) -> Result<(), SurveyError> {
@@ -266,7 +314,7 @@ impl Gateway {
             if let Some(Lack {
                 detail,
                 retry_after,
-            }) = lack.or_else(|| self.lack_of_memory(name))
+            }) = lack.or_else(|| self.lack_of_memory(place))
             {
                 return Err(SurveyError::Incomplete {
                     name: Arc::clone(name),
@@ -279,8 +327,9 @@ impl Gateway {
     }
 
     /// Devices that had no room in memory are known to the store only.
-    fn lack_of_memory(&self, source: &str) -> Option<Lack> {
-        self.memory.has_lost(source).then(|| Lack {
+    fn lack_of_memory(&self, place: usize) -> Option<Lack> {
+        let source = SourceId(u16::try_from(place).unwrap_or(u16::MAX));
+        self.memory.is_short(source).then(|| Lack {
             detail: "memory has no room for all its devices; see `max-devices` and `max-bytes` \
                      in `[cache]`"
                 .to_owned(),

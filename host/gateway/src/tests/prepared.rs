@@ -5,8 +5,10 @@
 //! hit says what the other one would say at that moment, and a policy reads its
 //! facts again when, and only when, one of them has changed.
 
+use std::collections::BTreeMap;
+
 use portreeve_cache::SourceId;
-use portreeve_domain::{Answer, Attribute, Connection, Medium, Timestamp, Value};
+use portreeve_domain::{Answer, Attribute, Connection, MacAddress, Medium, Timestamp, Value};
 use portreeve_store::decisions::fact_value;
 use proptest::prelude::*;
 
@@ -23,6 +25,19 @@ const AGES: FreshnessRules = FreshnessRules {
     max_stale_other: HOUR.saturating_mul(3),
     negative_ttl: HOUR,
 };
+
+/// Policies of the quarantine.
+const STOP: &str = "stop";
+const LIMIT: &str = "limit";
+const BOUNCE: &str = "bounce";
+
+fn quarantined(name: &str, verdict: Verdict) -> quarantine::Policy {
+    quarantine::Policy {
+        verdict,
+        is_configured: true,
+        ..quarantine::Policy::of_actions(name, Vec::new()).unwrap()
+    }
+}
 
 /// A policy that is nothing but what it reads.
 #[derive(Clone, Debug)]
@@ -218,12 +233,18 @@ enum Step {
     /// What the source says from now on to whoever asks, `None` for an error.
     Tell(u16, Option<Option<Made>>),
     Lists(u8),
+    /// The operator has a policy hold for an address.
+    Quarantine(u8, &'static str),
+    /// He sets it free.
+    Clear(u8),
     Chain(Vec<Reading>),
     /// Time goes by.
     Wait,
     Ask {
         identifiers: Vec<String>,
         wireless: bool,
+        /// The address that connects.
+        by_mac: Option<u8>,
         form: usize,
     },
 }
@@ -236,6 +257,7 @@ struct World {
     sources: Vec<Arc<Told>>,
     readings: Vec<Reading>,
     lists: Arc<Lists>,
+    confined: BTreeMap<MacAddress, &'static str>,
     runs: Arc<AtomicUsize>,
     hits: usize,
 }
@@ -262,7 +284,14 @@ impl World {
                 log: None,
                 max_verdicts,
                 verdict_ttl: HOUR,
-                quarantine: quarantine::QuarantineSettings::default(),
+                quarantine: quarantine::QuarantineSettings {
+                    policies: vec![
+                        quarantined(STOP, Verdict::Deny),
+                        quarantined(LIMIT, Verdict::Restrict),
+                        quarantined(BOUNCE, Verdict::Permit),
+                    ],
+                    ..quarantine::QuarantineSettings::default()
+                },
                 feed: FeedSettings::default(),
                 retry_after: Duration::from_secs(30),
                 max_flights: 16,
@@ -276,6 +305,7 @@ impl World {
             sources: told,
             readings,
             lists: Arc::default(),
+            confined: BTreeMap::new(),
             runs,
             hits: 0,
         }
@@ -325,6 +355,21 @@ impl World {
                 self.gateway.replace_lists(lists.clone());
                 self.plain.replace_lists(lists);
             }
+            Step::Quarantine(number, policy) => {
+                let address = mac(number).parse().unwrap();
+                for gateway in [&self.gateway, &self.plain] {
+                    // It may hold already.
+                    let _ = gateway.quarantine().apply(address, policy, "test").await;
+                }
+                self.confined.insert(address, policy);
+            }
+            Step::Clear(number) => {
+                let address = mac(number).parse().unwrap();
+                for gateway in [&self.gateway, &self.plain] {
+                    let _ = gateway.quarantine().clear(address, "test").await;
+                }
+                self.confined.remove(&address);
+            }
             Step::Chain(readings) => {
                 self.gateway.replace_chain(chain(&readings, &self.runs));
                 self.plain.replace_chain(chain(&readings, &Arc::default()));
@@ -339,10 +384,12 @@ impl World {
             Step::Ask {
                 identifiers,
                 wireless,
+                by_mac,
                 form,
             } => {
                 let identifiers = identifiers.iter().map(|text| text.parse().unwrap());
                 let connection = Connection {
+                    mac: by_mac.map(|number| mac(number).parse().unwrap()),
                     medium: if wireless {
                         Medium::Wireless
                     } else {
@@ -385,7 +432,12 @@ impl World {
                     .iter()
                     .any(|it| it.facts.contains(&Fact::Sources));
                 let has_device = matches!(answered.finding, Finding::Device(_));
-                assert!(reads_sources || !has_device, "it can be prepared");
+                let subject = self.subject(&answered, question, answered.at);
+                let is_confined = self.confinement(&subject).is_some();
+                assert!(
+                    reads_sources || !has_device || is_confined,
+                    "it can be prepared"
+                );
             }
             return;
         }
@@ -405,7 +457,7 @@ impl World {
     /// An answer is what the chain says about the facts in it.
     fn expect_answer(&self, answer: &Answer, question: &Question) {
         let subject = self.subject(answer, question, answer.at);
-        let (expected, policy) = recompute(&self.readings, &subject);
+        let (expected, policy) = self.confine(recompute(&self.readings, &subject), &subject);
         match &answer.outcome {
             Outcome::Decided(decision) => assert_eq!(said(decision), expected),
             Outcome::CannotTell(_) => {
@@ -420,6 +472,7 @@ impl World {
         let plain = self.plain.answer(question).await;
         assert_ne!(plain.origin, Origin::Fetched, "a hit needs no source");
         let subject = self.subject(&plain, question, hit.at());
+        assert_eq!(self.confinement(&subject), None, "he is quarantined");
         let (decision, policy) = recompute(&self.readings, &subject);
         let expected = format!("{form:?} {decision} by {policy:?} {}", facts(&plain));
         assert_eq!(String::from_utf8_lossy(hit.bytes()), expected);
@@ -434,6 +487,58 @@ impl World {
             if let Some(fetched_at) = source.fetched_at {
                 assert_eq!(hit.fetched_at(number), fetched_at, "{}", source.name);
             }
+        }
+    }
+
+    /// The strictest policy that holds for the endpoint.
+    fn confinement(&self, subject: &Subject) -> Option<&'static str> {
+        let known = subject.device().into_iter().flat_map(|device| &device.ids);
+        let macs: Vec<MacAddress> = subject
+            .requested
+            .iter()
+            .chain(known)
+            .filter_map(Identifier::as_mac)
+            .chain(subject.connection.mac)
+            .collect();
+        let policies = macs.iter().filter_map(|mac| self.confined.get(mac));
+        let policies: Vec<_> = policies.copied().collect();
+        [STOP, LIMIT]
+            .into_iter()
+            .find(|policy| policies.contains(policy))
+    }
+
+    /// What the quarantine makes of a decision.
+    fn confine(
+        &self,
+        (decision, policy): (String, Option<String>),
+        subject: &Subject,
+    ) -> (String, Option<String>) {
+        let Some(confinement) = self.confinement(subject) else {
+            return (decision, policy);
+        };
+        let is_unknown = matches!(
+            subject.absence(),
+            Some(Absence::SourcesUnavailable | Absence::Ambiguous)
+        );
+        let verdict = match decision.split_once(':') {
+            Some((verdict, _)) => Some(verdict.to_owned()),
+            None if is_unknown => None,
+            None => Some("deny".to_owned()),
+        };
+        let bound = if confinement == STOP {
+            "deny"
+        } else {
+            "restrict"
+        };
+        let confined = match verdict.as_deref() {
+            Some("deny") => "deny",
+            _ => bound,
+        };
+        let said = format!("{confined}: quarantined by policy `{confinement}`");
+        if verdict.as_deref() == Some(confined) {
+            (said, policy)
+        } else {
+            (said, Some("quarantine".to_owned()))
         }
     }
 
@@ -533,11 +638,15 @@ fn some_question() -> impl Strategy<Value = Step> {
         5 => name.clone().prop_map(|name| vec![name]),
         1 => prop::collection::vec(name, 2..4),
     ];
-    (names, any::<bool>(), 0..FORMS.len()).prop_map(|(identifiers, wireless, form)| Step::Ask {
-        identifiers,
-        wireless,
-        form,
-    })
+    let connecting = prop_oneof![3 => Just(None), 1 => (0..3_u8).prop_map(Some)];
+    (names, any::<bool>(), connecting, 0..FORMS.len()).prop_map(
+        |(identifiers, wireless, by_mac, form)| Step::Ask {
+            identifiers,
+            wireless,
+            by_mac,
+            form,
+        },
+    )
 }
 
 fn some_step(sources: u16) -> impl Strategy<Value = Step> {
@@ -557,6 +666,9 @@ fn some_step(sources: u16) -> impl Strategy<Value = Step> {
         1 => (0..sources, 0..2_u8).prop_map(|(source, number)| Step::Unknown(source, number)),
         1 => (0..sources, reply).prop_map(|(source, reply)| Step::Tell(source, reply)),
         3 => (0..3_u8).prop_map(Step::Lists),
+        2 => (0..3_u8, prop_oneof![Just(STOP), Just(LIMIT), Just(BOUNCE)])
+            .prop_map(|(number, policy)| Step::Quarantine(number, policy)),
+        2 => (0..3_u8).prop_map(Step::Clear),
         1 => readings().prop_map(Step::Chain),
         2 => Just(Step::Wait),
         15 => some_question(),
@@ -610,7 +722,7 @@ proptest! {
                 let before = world.runs.load(Ordering::SeqCst);
                 for _ in 0..3 {
                     let identifiers = vec![mac(1)];
-                    world.step(Step::Ask { identifiers, wireless: false, form: 0 }).await;
+                    world.step(Step::Ask { identifiers, wireless: false, by_mac: None, form: 0 }).await;
                 }
                 let subject = Subject {
                     now: Timestamp::now(),

@@ -11,7 +11,9 @@ use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Ke
 use portreeve_store::{Store, StoreError, StoreSettings, Writer};
 
 use crate::commands::store::explain;
-use crate::config::{self, Config, ConnectorConfig, Problem, Problems, StoreConfig};
+use crate::config::{
+    self, Config, ConnectorConfig, Problem, Problems, QuarantineConfig, StoreConfig,
+};
 
 /// The memory, and who makes it durable.
 #[derive(Debug)]
@@ -102,19 +104,24 @@ pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptM
     })
 }
 
-/// Who is quarantined, as it was before the restart.
-pub(crate) fn quarantine(store: Option<&Arc<Store>>) -> Result<QuarantineSettings, Problems> {
-    let Some(store) = store else {
-        return Ok(QuarantineSettings::default());
+/// The operator's quarantine, with who was in it before the restart.
+pub(crate) fn quarantine(
+    config: &Config,
+    store: Option<&Arc<Store>>,
+) -> Result<QuarantineSettings, Problems> {
+    let restored = match store {
+        None => quarantine::Restored::default(),
+        Some(store) => quarantine::restore(store).map_err(|error| {
+            let message = format!("the store `{}`: {error}", store.path().display());
+            Problems::from(
+                Problem::nowhere(message)
+                    .hint("put a backup in its place with `portreeve store restore FILE`"),
+            )
+        })?,
     };
-    let restored = quarantine::restore(store).map_err(|error| {
-        let message = format!("the store `{}`: {error}", store.path().display());
-        Problems::from(
-            Problem::nowhere(message)
-                .hint("put a backup in its place with `portreeve store restore FILE`"),
-        )
-    })?;
+    let policies = config.quarantine.0.iter();
     Ok(QuarantineSettings {
+        policies: policies.map(QuarantineConfig::to_policy).collect(),
         restored,
         ..QuarantineSettings::default()
     })

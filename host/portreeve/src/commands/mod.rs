@@ -8,6 +8,7 @@ mod decisions;
 mod lookup;
 mod plugin;
 mod pxgrid;
+mod quarantine;
 mod reload;
 mod serve;
 mod session;
@@ -80,6 +81,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Quarantine(command) => {
+            quiet()?;
+            quarantine::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;

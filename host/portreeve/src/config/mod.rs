@@ -26,6 +26,7 @@ mod policy;
 mod problem;
 mod proof;
 mod pxgrid;
+mod quarantine;
 mod rate;
 mod read;
 mod resources;
@@ -55,6 +56,7 @@ pub(crate) use plugin::Settings;
 pub(crate) use policy::{OnError, PolicyConfig};
 pub(crate) use problem::{Problem, Problems};
 pub(crate) use pxgrid::PxgridConfig;
+pub(crate) use quarantine::QuarantineConfig;
 pub(crate) use read::{is_name, listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
@@ -85,6 +87,9 @@ pub(crate) struct Config {
     pub(crate) policies: Named<PolicyConfig>,
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
+    /// Ways to hold an endpoint back.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub(crate) quarantine: Named<QuarantineConfig>,
     pub(crate) cache: CacheConfig,
     pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
@@ -158,6 +163,9 @@ impl Config {
         chain.finish();
 
         let lists = list::read(root.node("lists"), root.reader);
+        let quarantine = root.named_sections("quarantine").into_iter();
+        let quarantine = quarantine.map(|(name, section)| quarantine::read(name, section));
+        let quarantine = Named(quarantine.collect());
         let cache = CacheConfig::read(root.section("cache"));
         let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
@@ -179,6 +187,7 @@ impl Config {
             chain: chain_config,
             policies,
             lists,
+            quarantine,
             cache,
             sessions,
             store: match store {

@@ -8,6 +8,7 @@ use super::credential::CredentialConfig;
 use super::place::Located;
 use super::policy::PolicyConfig;
 use super::problem::Problem;
+use super::quarantine::QuarantineConfig;
 use super::read::{FromNode, Section, listed, nearest};
 
 /// Something with a name of the operator's choice.
@@ -39,6 +40,12 @@ impl HasName for PolicyConfig {
     }
 }
 
+impl HasName for QuarantineConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
+}
+
 /// Items in order, shown as a table by name.
 #[derive(Debug)]
 pub(crate) struct Named<T>(pub(crate) Vec<T>);
@@ -46,6 +53,10 @@ pub(crate) struct Named<T>(pub(crate) Vec<T>);
 impl<T: HasName> Named<T> {
     pub(crate) fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|item| item.name().value == name)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
