@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod deny;
+mod fuzz;
 mod guests;
 mod prerequisites;
 mod step;
@@ -44,6 +45,9 @@ enum Command {
     /// Check licences, sources and bans of all dependencies. Installs
     /// `cargo-deny` below `target/` if it is missing.
     Deny,
+    /// Feed the parsers of foreign input with what they do not expect, one after
+    /// the other. `tests/fuzz/README.md` tells more.
+    Fuzz(fuzz::Fuzz),
     /// Run all benches and keep the result in `benches/runs/`, or only some of
     /// them. `benches/README.md` tells more.
     Bench(bench::Bench),
@@ -68,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Prerequisites => prerequisites::of_tests(&root),
         Command::Test => test::test(&root),
         Command::Deny => deny::deny(&root),
+        Command::Fuzz(arguments) => fuzz::fuzz(&root, &arguments),
         Command::Bench(arguments) => bench::bench(&root, &arguments),
     }
 }

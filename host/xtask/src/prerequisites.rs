@@ -94,8 +94,8 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs the clients that we did not write: msal and two clients of pxGrid
-/// from `PyPI`, `@azure/msal-node` from npm. Their versions are pinned; what is
+/// Installs the clients that we did not write: msal, two clients of pxGrid
+/// and schemathesis from `PyPI`, `@azure/msal-node` from npm. Their versions are pinned; what is
 /// there already is kept until a pin changes.
 fn third_party_clients(root: &Path) -> anyhow::Result<()> {
     let clients = root.join("tests/tenant/clients");
@@ -104,6 +104,8 @@ fn third_party_clients(root: &Path) -> anyhow::Result<()> {
     python_packages(root, &clients.join("requirements.txt"), "venv")?;
     let pxgrid = root.join("tests/blackbox/pxgrid/requirements.txt");
     python_packages(root, &pxgrid, "pxgrid")?;
+    let schema = root.join("tests/blackbox/schema/requirements.txt");
+    python_packages(root, &schema, "schemathesis")?;
     let modules = clients.join("node_modules");
     let lock = clients.join("package-lock.json");
     let stamp = folder.join("node.installed");

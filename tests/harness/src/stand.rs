@@ -52,6 +52,7 @@ pub struct StandBuilder {
     credential: Credential,
     scale_unit: bool,
     fabrikam: Option<portreeve_tenant::Builder>,
+    secrets: Vec<(String, String)>,
 }
 
 impl Default for StandBuilder {
@@ -71,6 +72,7 @@ impl Default for StandBuilder {
             credential: Credential::default(),
             scale_unit: false,
             fabrikam: None,
+            secrets: Vec::new(),
         }
     }
 }
@@ -163,6 +165,14 @@ impl StandBuilder {
         self
     }
 
+    /// A further file beside the configuration, e.g. a key of a client that
+    /// [`StandBuilder::extra`] adds.
+    #[must_use]
+    pub fn secret(mut self, file: &str, content: &str) -> Self {
+        self.secrets.push((file.to_owned(), content.to_owned()));
+        self
+    }
+
     /// More TOML at the end of the configuration.
     #[must_use]
     pub fn extra(mut self, toml: &str) -> Self {
@@ -198,6 +208,9 @@ impl StandBuilder {
             ("radius-password", RADIUS_PASSWORD),
         ] {
             write_private(&directory.path().join(file), secret.as_bytes())?;
+        }
+        for (file, content) in &self.secrets {
+            write_private(&directory.path().join(file), content.as_bytes())?;
         }
         let mut sources = self.source("contoso", &tenant, directory.path())?;
         if let Some(other) = &fabrikam {

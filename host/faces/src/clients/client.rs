@@ -127,8 +127,8 @@ fn view(settings: &ClientSettings, sources: &[Arc<str>]) -> Result<View, Clients
     })
 }
 
-/// A client for tests of faces, with two seconds of patience.
-#[cfg(test)]
+/// A client for tests of faces and for fuzzers, with two seconds of patience.
+#[expect(clippy::unwrap_used, reason = "nothing can be wrong with it")]
 pub(crate) fn test_client(name: &str) -> Client {
     let settings = ClientSettings {
         name: name.into(),

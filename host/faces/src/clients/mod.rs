@@ -29,7 +29,6 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub(crate) use client::Client;
-#[cfg(test)]
 pub(crate) use client::test_client;
 pub use error::ClientsError;
 pub(crate) use error::{AuthenticationFailure, Unknown};
@@ -153,5 +152,17 @@ impl Clients {
 async fn wait(held: Option<Held>) {
     if let Some(held) = held {
         tokio::time::sleep(held.delay).await;
+    }
+}
+
+/// For a fuzzer: the header `Authorization`.
+pub(crate) fn fuzz_authorization(header: &[u8]) {
+    use authorization::Presentation;
+
+    if let Some(read) = Presentation::read(header) {
+        let usual = read.usual_form();
+        let again = Presentation::read(usual.as_bytes());
+        let again = again.map(|again| again.usual_form());
+        assert_eq!(again.as_deref(), Some(&*usual), "the usual form stays");
     }
 }

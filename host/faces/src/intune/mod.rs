@@ -149,3 +149,18 @@ fn xml_response(document: impl Into<axum::body::Body>) -> Response {
     let headers = [kind, (CACHE_CONTROL, "no-store")];
     (headers, document.into()).into_response()
 }
+
+/// For a fuzzer: the assertion of a client.
+pub(crate) fn fuzz_assertion(text: &str) {
+    let _ = assertion::Assertion::read(text);
+}
+
+/// For a fuzzer: the form that asks for a token.
+pub(crate) fn fuzz_form(body: &[u8]) {
+    let _ = form::Form::read(body);
+}
+
+/// For a fuzzer: the query about a device.
+pub(crate) fn fuzz_query(query: &[u8]) {
+    let _ = query::read(query);
+}

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::asker::Asker;
-use super::control::{answer, peer_of, pxgrid, read};
+use super::control::{answer, parse, peer_of, pxgrid, read};
 use super::endpoint::spell;
 use super::mdm::mac_address;
 use super::right::Right;
@@ -386,6 +386,15 @@ fn refused(error: &QuarantineError) -> Problem {
         QuarantineError::NotKept(_) => Problem::new(ProblemKind::Internal, detail),
         _ => Problem::malformed(detail),
     }
+}
+
+/// For a fuzzer: every body that is taken here.
+pub(super) fn fuzz_bodies(body: &[u8]) {
+    let _ = parse::<Named>(body);
+    let _ = parse::<NewPolicy>(body);
+    let _ = parse::<Apply>(body);
+    let _ = parse::<ByMac>(body);
+    let _ = parse::<OperationId>(body);
 }
 
 #[cfg(test)]

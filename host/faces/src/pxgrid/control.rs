@@ -385,7 +385,7 @@ pub(super) async fn read<T: DeserializeOwned>(
 
 /// A body as what is expected. No body is as good as `{}`. The error says
 /// where it is wrong and never what was sent.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.trim_ascii().is_empty() {
         b"{}"
     } else {
@@ -434,6 +434,19 @@ fn not_registered() -> Problem {
 
 pub(super) fn answer(document: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(document)).into_response()
+}
+
+/// For a fuzzer: every body that is taken here.
+pub(super) fn fuzz_bodies(body: &[u8]) {
+    let _ = parse::<AccountCreate>(body);
+    let _ = parse::<AccountActivate>(body)
+        .map(|request| description(&request.description.unwrap_or_default()));
+    let _ = parse::<ServiceLookup>(body);
+    let _ = parse::<ServiceRegister>(body);
+    let _ = parse::<ServiceOf>(body);
+    let _ = parse::<AccessSecret>(body)
+        .map(|request| node_name("peerNodeName", &request.peer_node_name));
+    let _ = parse::<Authorization>(body);
 }
 
 #[cfg(test)]

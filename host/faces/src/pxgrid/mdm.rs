@@ -21,7 +21,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::asker::Asker;
-use super::control::{peer_of, pxgrid, read};
+use super::control::{parse, peer_of, pxgrid, read};
 use super::endpoint::{Endpoint, is_registered};
 use super::right::Right;
 use crate::clients::Face;
@@ -337,4 +337,12 @@ fn json(body: Body) -> Response {
         (CACHE_CONTROL, "no-store"),
     ];
     (headers, body).into_response()
+}
+
+/// For a fuzzer: every body that is taken here.
+pub(super) fn fuzz_bodies(body: &[u8]) {
+    let _ = parse::<Filtered>(body);
+    let _ = parse::<ByMacAddress>(body);
+    let _ = parse::<ByType>(body);
+    let _ = parse::<ByOsType>(body);
 }

@@ -309,3 +309,10 @@ fn not_authenticated(faces: &Faces, peer: &Peer, failure: AuthenticationFailure)
         "expected `Authorization: Basic` with a node's name and its password or access secret",
     )
 }
+
+/// For a fuzzer: bodies of the control API and of the services.
+pub(crate) fn fuzz_bodies(body: &[u8]) {
+    control::fuzz_bodies(body);
+    anc::fuzz_bodies(body);
+    mdm::fuzz_bodies(body);
+}

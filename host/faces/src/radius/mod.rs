@@ -99,6 +99,14 @@ where
     Ok((reply, outcome))
 }
 
+/// For a fuzzer: a body, of a question and of a report.
+pub(crate) fn fuzz_body(json: &[u8]) {
+    let client = crate::clients::test_client("fuzz");
+    let _ = question::read(json, &client);
+    let now = portreeve_domain::Timestamp::from_millis(0);
+    let _ = accounting::read(json, &client.name, now);
+}
+
 /// Whether `rlm_rest` asks, whatever path it was given.
 pub(crate) fn is_asking(path: &str, headers: &HeaderMap) -> bool {
     path.starts_with("/radius/") || headers.contains_key(&SECTION)

@@ -32,6 +32,35 @@ pub use answer::AnswerView;
 pub(crate) use batch::batch;
 pub(crate) use device::{enrollment as enrollment_word, state as compliance_word};
 
+/// For a fuzzer: an identifier as it stands in a path.
+pub(crate) fn fuzz_identifier(segment: &[u8]) {
+    let quick = hit::plain_identifier(segment);
+    let Ok(segment) = std::str::from_utf8(segment) else {
+        return;
+    };
+    let Ok(text) = path::decode(segment) else {
+        return;
+    };
+    let read = text.parse::<Identifier>();
+    if let Ok(identifier) = &read {
+        // A kind and value of hexadecimal digits alone look like a MAC address.
+        if let Ok(again) = identifier.to_string().parse::<Identifier>() {
+            assert_eq!(again, *identifier, "what is written is read as it was");
+        }
+    }
+    assert!(quick.is_none() || quick == read.ok(), "both ways are one");
+}
+
+/// For a fuzzer: a body, of one question and of many.
+pub(crate) fn fuzz_body(json: &[u8]) {
+    let client = crate::clients::test_client("fuzz");
+    let _ = question::read(json, &client);
+    for place in batch::read(json).unwrap_or_default() {
+        let question = json.get(place).unwrap_or_default();
+        let _ = question::read(question, &client);
+    }
+}
+
 /// `GET /v1/devices/{identifier}`
 pub(crate) async fn device(
     faces: &Faces,

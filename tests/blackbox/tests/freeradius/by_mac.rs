@@ -6,7 +6,9 @@ use portreeve_tenant::{Step, well_known};
 use crate::raddb::Raddb;
 use crate::server::FreeRadius;
 use crate::switch::ask;
-use crate::{QUARANTINE, REDIRECT, STAFF, UNAVAILABLE, UNKNOWN, https, plain, stand};
+use crate::{
+    QUARANTINE, REDIRECT, STAFF, UNAVAILABLE, UNKNOWN, https, plain, ready, settings, stand,
+};
 
 #[tokio::test]
 async fn devices_by_mac_address() {
@@ -27,6 +29,7 @@ async fn devices_by_mac_address() {
         assert_eq!(reply.vlan(), Some(STAFF), "{spelling}: {reply:?}");
         assert_eq!(reply.get("Aruba-User-Role"), Some("staff"), "{reply:?}");
         assert_eq!(reply.get("Filter-Id"), Some("STAFF"), "{reply:?}");
+        assert_eq!(reply.get("Airespace-ACL-Name"), Some("STAFF"), "{reply:?}");
         let group = "cts:security-group-tag=0010-00";
         assert_eq!(reply.get("Cisco-AVPair"), Some(group), "{reply:?}");
         assert_eq!(reply.get("Session-Timeout"), Some("28800"), "{reply:?}");
@@ -102,5 +105,42 @@ async fn when_nobody_can_tell_devices_are_not_rejected() {
             reply.get("Reply-Message"),
             Some("device status unavailable")
         );
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_has_a_tag_where_the_switch_wants_one() {
+    let settings = settings().policy(
+        "[policies.baseline.settings.obligations]\n\
+         permit = { vlan = \"10\", acl = \"#ACSACL#-IP-STAFF-5f1b\" }",
+    );
+    let stand = ready(settings).await.unwrap();
+    let raddb = Raddb::new(&stand, https(&stand)).unwrap();
+    raddb
+        .replace(
+            "mods-enabled/portreeve",
+            "/radius/authorize",
+            "/radius/authorize?tunnel-tag=1",
+        )
+        .unwrap();
+    let radius = FreeRadius::start(&stand, raddb).await.unwrap();
+    // The second answer could come from what is kept of the first.
+    for _ in 0..2 {
+        let reply = ask(&radius, &well_known::COMPLIANT.mac.to_string())
+            .await
+            .unwrap();
+        assert!(reply.accepted, "{reply:?}");
+        for (name, expected) in [
+            ("Tunnel-Type:1", "VLAN"),
+            ("Tunnel-Medium-Type:1", "IEEE-802"),
+            ("Tunnel-Private-Group-Id:1", STAFF),
+            (
+                "Cisco-AVPair",
+                "ACS:CiscoSecure-Defined-ACL=#ACSACL#-IP-STAFF-5f1b",
+            ),
+        ] {
+            assert_eq!(reply.get(name), Some(expected), "{reply:?}");
+        }
+        assert_eq!(reply.vlan(), None, "{reply:?}");
     }
 }

@@ -45,7 +45,11 @@ restrict = {{ vlan = "{QUARANTINE}", redirect = "https://help.example.com/?why={
 /// Tenant and gateway. The gateway has its tokens and knows its way, so that
 /// the first device has the whole patience of the RADIUS server for itself.
 async fn stand() -> anyhow::Result<Stand> {
-    let stand = settings().start().await?;
+    ready(settings()).await
+}
+
+async fn ready(settings: StandBuilder) -> anyhow::Result<Stand> {
+    let stand = settings.start().await?;
     let path = format!("/v1/devices/guid:{}", well_known::OLD_OS.guid);
     let reply = stand.client.get(&path).await?;
     ensure!(reply.status.is_success(), "not ready: {}", reply.body);

@@ -101,6 +101,13 @@ impl Raddb {
         })
     }
 
+    /// Puts `with` in the place of the one `text` in `file`.
+    pub(crate) fn replace(&self, file: &str, text: &str, with: &str) -> anyhow::Result<()> {
+        self.change(file, |line| {
+            line.contains(text).then(|| line.replacen(text, with, 1))
+        })
+    }
+
     /// Takes the comment mark off the one line of `file` that contains `text`.
     pub(crate) fn uncomment(&self, file: &str, text: &str) -> anyhow::Result<()> {
         self.change(file, |line| {

@@ -194,10 +194,7 @@ impl Ise {
 
     /// Many addresses in one request.
     pub(crate) async fn batch(&self, macs: &[String]) -> anyhow::Result<Told> {
-        let values: String = macs
-            .iter()
-            .map(|mac| format!("<value>{mac}</value>"))
-            .collect();
+        let values = format!("<value>{}</value>", macs.join("</value><value>"));
         let path = format!(
             "{}/batchdevices/?paging=0&querycriteria=macaddress&filter=all",
             self.api_path
@@ -285,19 +282,16 @@ impl Ise {
 
     fn read(&self, device: &Element) -> anyhow::Result<Device> {
         ensure!(device.name == "device");
-        let name = match device.child("guid") {
-            Some(guid) => {
-                ensure!(self.version == 3, "a GUID before version 3");
-                device.expect(&["guid", "attributes"])?;
-                guid.text.clone()
-            }
-            None => {
-                device.expect(&["macaddress", "attributes"])?;
-                let mac = device.text_of("macaddress").unwrap_or_default();
-                let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
-                ensure!(mac.len() == 12 && mac.bytes().all(is_digit), "`{mac}`");
-                mac.to_owned()
-            }
+        let name = if let Some(guid) = device.child("guid") {
+            ensure!(self.version == 3, "a GUID before version 3");
+            device.expect(&["guid", "attributes"])?;
+            guid.text.clone()
+        } else {
+            device.expect(&["macaddress", "attributes"])?;
+            let mac = device.text_of("macaddress").unwrap_or_default();
+            let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+            ensure!(mac.len() == 12 && mac.bytes().all(is_digit), "`{mac}`");
+            mac.to_owned()
         };
         let attributes = device.child("attributes").context("attributes")?;
         let known = if self.version == 3 { 16 } else { 13 };
