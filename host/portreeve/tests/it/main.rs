@@ -5,6 +5,7 @@ mod support;
 
 #[cfg(test)]
 mod check_config;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod help;

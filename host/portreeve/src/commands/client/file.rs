@@ -28,7 +28,9 @@ impl Key {
     pub(super) fn random() -> anyhow::Result<Self> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes).context("the system gives no random bytes")?;
-        Ok(Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes))))
+        Ok(Self(Zeroizing::new(
+            URL_SAFE_NO_PAD.encode(bytes.as_slice()),
+        )))
     }
 
     pub(super) fn text(&self) -> &str {

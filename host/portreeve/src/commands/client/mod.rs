@@ -191,21 +191,19 @@ fn add(place: &Place, command: &ClientAdd) -> anyhow::Result<ExitCode> {
     let file = ClientFile::new(
         command,
         key.as_ref(),
-        password.as_ref().map(|it| it.expose()),
+        password.as_ref().map(portreeve_egress::Secret::expose),
     )?;
     let path = place.file_of(name);
     let is_told = place.change(&path, Some(&file), &crate::config::ProcessEnvironment)?;
-    match key {
-        Some(key) => show_key(name, &key, is_told, command.arguments.json),
-        None => {
-            if command.arguments.json {
-                output::json(&json!({ "name": name, "in_force": is_told }))?;
-            } else {
-                output::line(format!("client `{name}` is there{}", when(is_told)))?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+    if let Some(key) = key {
+        return show_key(name, &key, is_told, command.arguments.json);
     }
+    if command.arguments.json {
+        output::json(&json!({ "name": name, "in_force": is_told }))?;
+    } else {
+        output::line(format!("client `{name}` is there{}", when(is_told)))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The only time that a key is shown.
