@@ -82,11 +82,12 @@ fn address(text: &str) -> Result<MacAddress, Problem> {
 fn refused(error: &QuarantineError) -> Problem {
     let detail = error.to_string();
     let kind = match error {
-        QuarantineError::InvalidName | QuarantineError::NoPolicy(_) => {
+        QuarantineError::InvalidName => {
             return Problem::malformed(format!("`policy`: {detail}"));
         }
         QuarantineError::NotQuarantined(_) => ProblemKind::NoSuchPath,
-        QuarantineError::PolicyExists(_)
+        QuarantineError::NoPolicy(_)
+        | QuarantineError::PolicyExists(_)
         | QuarantineError::PolicyConfigured(_)
         | QuarantineError::PolicyInUse(_)
         | QuarantineError::AlreadyApplied { .. }

@@ -72,7 +72,7 @@ async fn what_cannot_be_is_refused_and_says_why() {
     let stand = stand(folder.path()).await;
     let endpoint = format!("{PATH}/{COMPLIANT}");
     for (path, body, status, detail) in [
-        (&*endpoint, json!({"policy": "none"}), 400, "`none`"),
+        (&*endpoint, json!({"policy": "none"}), 409, "`none`"),
         (&endpoint, json!({}), 400, "policy"),
         (&endpoint, json!({"policy": "shut", "x": 1}), 400, "`x`"),
         (

@@ -49,8 +49,12 @@ pub(super) fn work(gateway: &Weak<Gateway>, feed: &Feed, memory: &Memory, runtim
     portreeve_store::give_way();
     let mut worker = Worker::new(feed, memory);
     runtime.block_on(async {
-        let ended = worker.run(gateway);
-        feed.stop.run_until_cancelled(ended).await;
+        tokio::select! {
+            // First, for a runtime that is no more has no timers either.
+            biased;
+            () = feed.stop.cancelled() => {}
+            () = worker.run(gateway) => {}
+        }
     });
 }
 
