@@ -101,7 +101,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_connections: 1024,
+            max_connections: 4096,
             max_waiting: 1024,
             max_body: 8 << 20,
             header_timeout: Duration::from_secs(10),

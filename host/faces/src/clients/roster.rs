@@ -282,6 +282,11 @@ impl Roster {
         self.challenges
     }
 
+    /// The client of this name.
+    pub(crate) fn called(&self, name: &str) -> Option<&Arc<Client>> {
+        self.clients.iter().find(|client| *client.name == *name)
+    }
+
     /// The client of this name, if it may come from this address: for who has
     /// proved in another way which one it is.
     pub(crate) fn named(
@@ -289,8 +294,10 @@ impl Roster {
         name: &str,
         address: IpAddr,
     ) -> Result<&Arc<Client>, AuthenticationFailure> {
-        let client = self.clients.iter().find(|client| *client.name == *name);
-        expect_at_home(client.ok_or(AuthenticationFailure::Wrong)?, address)
+        expect_at_home(
+            self.called(name).ok_or(AuthenticationFailure::Wrong)?,
+            address,
+        )
     }
 
     /// Who calls itself so in assertions, and what it signs them with.

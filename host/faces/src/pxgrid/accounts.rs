@@ -116,6 +116,11 @@ impl Accounts {
         self.changes.subscribe()
     }
 
+    /// Lets everybody who holds a connection see whether its node still may.
+    pub(super) fn look_again(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Makes an account with a password, which is told only now.
     pub(super) async fn create(
         &self,
@@ -223,7 +228,7 @@ impl Accounts {
             return Err(AccountError::Unknown(name.clone()));
         }
         self.forget(name).await?;
-        self.changes.send_modify(|count| *count += 1);
+        self.look_again();
         Ok(())
     }
 
@@ -298,7 +303,7 @@ impl Accounts {
         self.aside(move |store| store.set_document(&request).map(|_| ()).map_err(not_kept))
             .await?;
         self.by_name.write().insert(name.clone(), account);
-        self.changes.send_modify(|count| *count += 1);
+        self.look_again();
         Ok(())
     }
 

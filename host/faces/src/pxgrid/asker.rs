@@ -38,7 +38,7 @@ impl Partial {
         self.0.read().contains(node)
     }
 
-    fn note(&self, node: &NodeName, connection: &Connection) {
+    pub(super) fn note(&self, node: &NodeName, connection: &Connection) {
         let view = &connection.view;
         let is_partial = view.sources != SourceSet::ALL || view.hides_facts();
         if is_partial == self.contains(node) {

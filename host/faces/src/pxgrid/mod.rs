@@ -23,17 +23,19 @@ mod right;
 mod services;
 mod settings;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Router;
 use http::HeaderMap;
+use parking_lot::RwLock;
 use portreeve_domain::Timestamp;
 use portreeve_store::Store;
 use prometheus::Registry;
 use tokio::sync::{Semaphore, watch};
 
 use crate::BindError;
-use crate::clients::{AuthenticationFailure, Face, Peer};
+use crate::clients::{AuthenticationFailure, Face, Peer, Roster};
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
 
@@ -76,6 +78,8 @@ pub(crate) struct Pxgrid {
     services: Services,
     operations: Operations,
     partial: Partial,
+    /// Nodes whose client is not there any more, or lacks the face.
+    orphans: RwLock<HashSet<NodeName>>,
     /// Lists that may be on the way at once; each holds the whole fleet.
     lists: Arc<Semaphore>,
     pub(crate) pubsub: Arc<Pubsub>,
@@ -105,10 +109,33 @@ impl Pxgrid {
             services: Services::default(),
             operations: Operations::default(),
             partial: Partial::default(),
+            orphans: RwLock::default(),
             lists: Arc::new(Semaphore::new(LISTS)),
             pubsub: Pubsub::new(settings.max_subscribers, registry)?,
             settings,
         })
+    }
+
+    /// The clients are others. A node with a certificate goes with its client:
+    /// it is cut off, or sees what its client sees now.
+    pub(crate) fn clients_changed(&self, roster: &Roster) {
+        let mut orphans = HashSet::new();
+        for (node, account) in self.accounts.list() {
+            let Proof::Certificate(name) = &account.proof else {
+                continue;
+            };
+            match roster
+                .called(name)
+                .filter(|client| client.may_use(Face::Pxgrid))
+            {
+                Some(client) => self.partial.note(&node, &client.connection),
+                None => {
+                    orphans.insert(node);
+                }
+            }
+        }
+        *self.orphans.write() = orphans;
+        self.accounts.look_again();
     }
 
     /// The gateway's own node, which provides our services.
@@ -263,7 +290,7 @@ impl Pxgrid {
 impl Permissions for Pxgrid {
     fn is_enabled(&self, node: &NodeName) -> bool {
         let is_enabled = |account: &account::Account| account.state == AccountState::Enabled;
-        self.accounts.with(node, is_enabled).unwrap_or(false)
+        self.accounts.with(node, is_enabled).unwrap_or(false) && !self.orphans.read().contains(node)
     }
 
     fn may_subscribe(&self, node: &NodeName, topic: &str) -> bool {

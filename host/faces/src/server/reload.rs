@@ -84,6 +84,9 @@ impl Reloader {
         })?;
         // From here on nothing fails.
         faces.clients.replace(roster);
+        if let Some(pxgrid) = &faces.pxgrid {
+            pxgrid.clients_changed(&faces.clients.now());
+        }
         for (shared, config) in self.tls.iter().zip(configs) {
             shared.0.store(Arc::new(config));
         }

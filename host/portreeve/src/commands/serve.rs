@@ -11,6 +11,7 @@ use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{Gateway, GatewaySettings};
 use portreeve_store::decisions::DecisionWriter;
 use prometheus::Registry;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -102,7 +103,29 @@ impl Started {
     }
 }
 
+/// Files that a gateway has open beside its connections.
+const OTHER_FILES: u64 = 100;
+
+/// Lets this process have as many connections as it takes. Shells and service
+/// managers start with fewer descriptors than they allow.
+fn make_room_for(connections: usize) {
+    let mut limit = getrlimit(Resource::Nofile);
+    let (current, most) = (limit.current, limit.maximum);
+    limit.current = most;
+    let raised = setrlimit(Resource::Nofile, limit).is_ok();
+    let files = if raised { most } else { current };
+    let wanted = OTHER_FILES.saturating_add(connections as u64);
+    if files.is_some_and(|files| files < wanted) {
+        tracing::warn!(
+            files,
+            wanted,
+            "fewer files may be open than `max-connections` needs"
+        );
+    }
+}
+
 async fn start(config: Config) -> anyhow::Result<Started> {
+    make_room_for(config.server.max_connections);
     let runtime = assemble::runtime(&config)?;
     let config = Arc::new(config);
     let store = assemble::store(&config)?;

@@ -30,6 +30,7 @@ fn help_reads_well() {
       store         Look after what is kept over restarts
       decisions     Show what was decided, newest last
       pxgrid        Decide who may be a node of pxGrid
+      quarantine    Hold endpoints back, whatever their management system says
       session       Look at the sessions of endpoints
       plugin        Work with plugin files
       completions   Print a script that completes commands in your shell

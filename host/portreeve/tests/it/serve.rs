@@ -167,3 +167,33 @@ fn logs_are_json_when_asked() {
     let warned = lines.iter().filter(|line| line["level"] == "WARN").count();
     assert_eq!(warned, 3, "{log}");
 }
+
+/// Shells give few files and allow many.
+#[test]
+fn it_takes_as_many_files_as_it_may() {
+    let folder = folder();
+    let serve = folder.command(&["serve"]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "ulimit -Sn 256; ulimit -Hn 1000; exec \"$0\" \"$@\""])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .env_clear()
+        .env("PORTREEVE_CONFIG", "portreeve.toml")
+        .env("REST_KEY", KEY);
+    if let Some(directory) = serve.get_current_dir() {
+        shell.current_dir(directory);
+    }
+    let mut serving = Serving::start(&mut shell);
+    serving.ready();
+    let limits = format!("/proc/{}/limits", serving.child.id());
+    let limits = std::fs::read_to_string(limits).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let files: Vec<&str> = files.unwrap().split_whitespace().skip(3).take(2).collect();
+    assert_eq!(files, ["1000", "1000"]);
+    serving.signal("TERM");
+    let (_, log) = serving.end();
+    assert!(log.contains("fewer files may be open"), "{log}");
+}

@@ -204,5 +204,12 @@ async fn a_certificate_node_sees_what_its_client_may_see() {
         let heard = subscriber.heard().await;
         let expected = if subscribes { "RECEIPT" } else { "ERROR" };
         assert!(heard.starts_with(expected), "{client}: {heard}");
+        if subscribes {
+            // A node goes with its client.
+            let others = clients().into_iter().filter(|other| &*other.name != client);
+            stand.reload(others.collect()).unwrap();
+            assert!(subscriber.heard().await.starts_with("ERROR"));
+            stand.reload(clients()).unwrap();
+        }
     }
 }

@@ -164,7 +164,7 @@ vip = [\"00:11:22:33:44:55\"]
     assert!(!shown.contains("s3cret"), "{shown}");
     assert_snapshot!(shown, @r#"
     [server]
-    max-connections = 1024
+    max-connections = 4096
     max-waiting = 1024
     max-body = "8 MiB"
     header-timeout = "10s"
