@@ -223,6 +223,8 @@ impl FromStr for Identifier {
     type Err = IdentifierError;
 
     fn from_str(text: &str) -> Result<Self, IdentifierError> {
+        // A space behind `c8:50:56:a4:89:5a` would make it a `c8`.
+        let text = text.trim();
         if let Ok(guid) = Guid::from_str(text) {
             return Ok(Self::Guid(guid));
         }
@@ -277,6 +279,8 @@ mod tests {
             ("meid:a0000000002329", "meid:A0000000002329"),
             ("user:Ada@Example.com", "user:ada@example.com"),
             ("entra-device-id:xyz", "entra-device-id:xyz"),
+            // Not a `c8` that is called `50:56:a4:89:5a`.
+            (" c8:50:56:a4:89:5a  ", "c8:50:56:a4:89:5a"),
         ] {
             let read: Identifier = text.parse().unwrap();
             assert_eq!(read.to_string(), expected, "{text}");
