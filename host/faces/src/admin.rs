@@ -41,9 +41,10 @@ pub(crate) async fn connectors(State(faces): State<Arc<Faces>>) -> Response {
             state: match &source.health {
                 portreeve_gateway::Health::Ok => "ok",
                 portreeve_gateway::Health::Failing(_) => "failing",
+                portreeve_gateway::Health::Disabled => "disabled",
             },
             detail: match source.health {
-                portreeve_gateway::Health::Ok => None,
+                portreeve_gateway::Health::Ok | portreeve_gateway::Health::Disabled => None,
                 portreeve_gateway::Health::Failing(detail) => Some(detail),
             },
             name: source.name,

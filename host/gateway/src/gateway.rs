@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use portreeve_cache::{ChainId, VerdictCache};
 use portreeve_domain::Lists;
 use portreeve_store::decisions::DecisionLog;
@@ -14,19 +15,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::decide::{Chain, Decided};
 use crate::feed::Feed;
-use crate::fetch::Fetcher;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
+use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
-use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
+use crate::{
+    CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions, SourceSettings,
+};
 
 /// The pipeline of one question.
 #[derive(Debug)]
 pub struct Gateway {
-    pub(crate) fetchers: Vec<Arc<Fetcher>>,
     pub(crate) rules: Arc<ArcSwap<Rules>>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
@@ -38,6 +40,8 @@ pub struct Gateway {
     pub(crate) journal: Option<Journal>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
+    /// Sources are replaced one after the other.
+    replacing: Mutex<Common>,
     verdicts: Arc<VerdictCache<Decided>>,
     verdict_ttl: Duration,
     next_chain: AtomicU64,
@@ -57,6 +61,17 @@ pub struct Status {
     pub devices: usize,
 }
 
+/// A gateway that cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// Its sources cannot be told apart.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+}
+
 /// One source, one policy, or one of the things that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartStatus {
@@ -71,11 +86,9 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When `registry` has metrics of the same names already.
-    pub fn new(
-        settings: GatewaySettings,
-        registry: &Registry,
-    ) -> Result<Arc<Self>, prometheus::Error> {
+    /// When `registry` has metrics of the same names already, or two sources have
+    /// one name.
+    pub fn new(settings: GatewaySettings, registry: &Registry) -> Result<Arc<Self>, StartError> {
         let metrics = Metrics::register(registry)?;
         let tasks = TaskTracker::new();
         let memory = settings.memory;
@@ -91,23 +104,14 @@ impl Gateway {
             registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
         settings.sessions.register(registry)?;
-        let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
-        let fetchers = settings
-            .sources
-            .into_iter()
-            .enumerate()
-            .map(|(index, source)| {
-                let fetcher = Fetcher::new(
-                    index,
-                    source,
-                    Arc::clone(&memory),
-                    tasks.clone(),
-                    Arc::clone(&permits),
-                    settings.max_flights,
-                    metrics.clone(),
-                );
-                Arc::new(fetcher)
-            });
+        let common = Common {
+            memory: Arc::clone(&memory),
+            tasks: tasks.clone(),
+            permits: Arc::new(tokio::sync::Semaphore::new(settings.max_flights)),
+            max_flights: settings.max_flights,
+            metrics: metrics.clone(),
+        };
+        let sources = Sources::new(settings.sources, &common, None)?;
         let (policies, confined) = quarantine::begin(&settings.quarantine);
         let chain = Chain::new(
             ChainId(0),
@@ -117,6 +121,7 @@ impl Gateway {
             metrics.clone(),
         );
         let rules = Rules {
+            sources: Arc::new(sources),
             chain: Arc::new(chain),
             lists: Arc::new(settings.lists),
             lists_number: 0,
@@ -132,7 +137,7 @@ impl Gateway {
             feed.is_enabled().then(|| Arc::clone(&feed.touched)),
         );
         let gateway = Arc::new(Self {
-            fetchers: fetchers.collect(),
+            replacing: Mutex::new(common),
             rules,
             feed,
             pictures: OnceLock::new(),
@@ -191,19 +196,56 @@ impl Gateway {
         self.feed.touched.note_all();
     }
 
-    /// Checks one source, past every cache. `None` when there is none of that
-    /// name.
+    /// Puts other sources in force, in the operator's order. Those that are the
+    /// same go on as they are; questions that are on the way end under those they
+    /// began with. Records of sources that are gone stay in memory, but answer
+    /// nothing.
+    pub fn replace_sources(&self, settings: Vec<SourceSettings>) -> Result<(), SourcesError> {
+        let common = self.replacing.lock();
+        let before = Arc::clone(&self.rules.load().sources);
+        let sources = Arc::new(Sources::new(settings, &common, Some(&before))?);
+        let is_other = sources.number() != before.number();
+        self.rules.rcu(|rules| Rules {
+            sources: Arc::clone(&sources),
+            ..Rules::clone(rules)
+        });
+        if is_other {
+            self.feed.touched.note_all();
+        }
+        Ok(())
+    }
+
+    /// Switches one source on or off, as [`SourceSettings::enabled`] says.
+    /// Whether there is one of that name.
+    pub fn set_enabled(&self, name: &str, enabled: bool) -> Result<bool, SourcesError> {
+        let mut all = self.sources();
+        let Some(source) = all.iter_mut().find(|source| *source.name == *name) else {
+            return Ok(false);
+        };
+        source.enabled = enabled;
+        self.replace_sources(all)?;
+        Ok(true)
+    }
+
+    /// The sources in force, in the operator's order.
+    pub fn sources(&self) -> Vec<SourceSettings> {
+        let sources = &self.rules.load().sources;
+        let all = sources.all().iter();
+        all.map(|fetcher| fetcher.settings().clone()).collect()
+    }
+
+    /// Checks one source, past every cache, also one that is switched off. `None`
+    /// when there is none of that name.
     pub async fn check(&self, name: &str, deadline: Instant) -> Option<CheckReport> {
-        let fetcher = self
-            .fetchers
-            .iter()
-            .find(|fetcher| **fetcher.name() == *name)?;
+        let fetcher = self.rules.load().sources.get(name).cloned()?;
         Some(fetcher.check(deadline).await)
     }
 
-    /// The sources by name, in the operator's order.
-    pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.fetchers.iter().map(|fetcher| fetcher.name())
+    /// The names of all sources that views of clients can be about, each at its
+    /// place in a [`SourceSet`](portreeve_domain::SourceSet). Names keep their
+    /// places for as long as the process lives.
+    pub fn source_names(&self) -> Vec<Arc<str>> {
+        self.memory.sources()
     }
 
     /// Who is quarantined.
@@ -234,13 +276,14 @@ impl Gateway {
 
     /// Whether the parts are in order.
     pub fn status(&self) -> Status {
-        let sources = self.fetchers.iter().map(|fetcher| PartStatus {
+        let rules = self.rules.load();
+        let sources = rules.sources.all().iter().map(|fetcher| PartStatus {
             name: Arc::clone(fetcher.name()),
             health: fetcher.health(),
         });
         Status {
             sources: sources.collect(),
-            policies: self.rules.load().chain.status(),
+            policies: rules.chain.status(),
             kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
         }

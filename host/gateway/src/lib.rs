@@ -30,6 +30,7 @@ mod rules;
 mod session;
 mod settings;
 mod source;
+mod sources;
 pub mod striped;
 pub mod survey;
 #[cfg(test)]
@@ -43,7 +44,7 @@ pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 pub use action::{Action, ActionError, ActionFailure, ActionState};
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use feed::FeedSettings;
-pub use gateway::{Gateway, PartStatus, Status};
+pub use gateway::{Gateway, PartStatus, StartError, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
@@ -53,3 +54,4 @@ pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
     SourceError, SourceErrorKind,
 };
+pub use sources::SourcesError;

@@ -12,7 +12,7 @@ use crate::quarantine::QuarantineSettings;
 use crate::{Evaluator, Memory, OnError, Sessions, Source};
 
 /// One source, in the operator's order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceSettings {
     /// Name of the connector instance.
     pub name: Arc<str>,
@@ -22,6 +22,27 @@ pub struct SourceSettings {
     pub freshness: FreshnessRules,
     /// How long one call may take, also when no client waits any more.
     pub timeout: Duration,
+    /// Whether it is asked and its records are used. While it is not, it is as if
+    /// it were not there, only that nothing is unknown for want of its word.
+    pub enabled: bool,
+}
+
+impl SourceSettings {
+    /// Whether nothing is different, the source itself included.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            source,
+            freshness,
+            timeout,
+            enabled,
+        } = self;
+        *name == other.name
+            && Arc::ptr_eq(source, &other.source)
+            && *freshness == other.freshness
+            && *timeout == other.timeout
+            && *enabled == other.enabled
+    }
 }
 
 /// One policy of the chain, in order.

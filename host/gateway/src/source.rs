@@ -149,6 +149,8 @@ pub enum Health {
     Ok,
     /// Not usable just now; why.
     Failing(String),
+    /// The operator has switched it off.
+    Disabled,
 }
 
 /// What checking a source came to.

@@ -21,6 +21,7 @@ use crate::*;
 mod action;
 mod journal;
 mod prepared;
+mod sources;
 mod view;
 
 pub(crate) const MAC: &str = "00:50:56:a4:89:5a";
@@ -176,6 +177,7 @@ pub(crate) fn settings_of(
             source: Arc::clone(source) as Arc<dyn Source>,
             freshness: rules,
             timeout: Duration::from_secs(5),
+            enabled: true,
         });
     GatewaySettings {
         sources: sources.collect(),

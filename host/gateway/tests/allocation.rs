@@ -127,6 +127,7 @@ fn gateway() -> Arc<Gateway> {
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
     });
     let policy = PolicySettings {
         name: "policy".into(),

@@ -207,6 +207,7 @@ fn gateway(
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
     };
     let policy = PolicySettings {
         name: "baseline".into(),

@@ -23,7 +23,11 @@ pub struct SourcePicture {
 impl SourcePicture {
     /// The part of the source of this name, `None` when there is none.
     pub fn new(memory: &Arc<Memory>, name: &str) -> Option<Self> {
-        let place = memory.sources.iter().position(|known| **known == *name)?;
+        let place = memory
+            .sources
+            .read()
+            .iter()
+            .position(|known| **known == *name)?;
         Some(Self {
             memory: Arc::clone(memory),
             source: SourceId(u16::try_from(place).ok()?),

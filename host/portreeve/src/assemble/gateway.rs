@@ -30,6 +30,7 @@ pub(crate) fn gateway_settings(
         source: connector,
         freshness: freshness(config),
         timeout: config.timeout.0,
+        enabled: true,
     });
     let chain = config.policies.0.iter().zip(parts.policies);
     let chain = chain.map(|(config, loaded)| PolicySettings {
