@@ -3,28 +3,29 @@
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use portreeve_cache::{ChainId, VerdictCache};
 use portreeve_domain::Lists;
+use portreeve_store::StoreError;
 use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::decide::{Chain, Decided};
 use crate::feed::Feed;
+use crate::fetch::Fetcher;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::quarantine::{self, Quarantine};
+use crate::record::Records;
 use crate::rules::Rules;
 use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
-use crate::{
-    CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions, SourceSettings,
-};
+use crate::{GatewaySettings, Health, Memory, PolicySettings, Sessions, SourceSettings};
 
 /// The pipeline of one question.
 #[derive(Debug)]
@@ -41,11 +42,20 @@ pub struct Gateway {
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
     /// Sources are replaced one after the other.
-    replacing: Mutex<Common>,
+    replacing: Mutex<Replacing>,
     verdicts: Arc<VerdictCache<Decided>>,
     verdict_ttl: Duration,
     next_chain: AtomicU64,
     tasks: TaskTracker,
+}
+
+/// What the sources in force are made of.
+#[derive(Debug)]
+struct Replacing {
+    common: Common,
+    /// As the configuration says.
+    configured: Vec<SourceSettings>,
+    records: Records,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -70,6 +80,9 @@ pub enum StartError {
     /// Its sources cannot be told apart.
     #[error(transparent)]
     Sources(#[from] SourcesError),
+    /// What was kept of its sources cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// One source, one policy, or one of the things that are kept.
@@ -111,7 +124,9 @@ impl Gateway {
             max_flights: settings.max_flights,
             metrics: metrics.clone(),
         };
-        let sources = Sources::new(settings.sources, &common, None)?;
+        let mut records = Records::restore(memory.store())?;
+        let configured = settings.sources;
+        let sources = Sources::new(records.in_force(&configured), &common, None)?;
         let (policies, confined) = quarantine::begin(&settings.quarantine);
         let chain = Chain::new(
             ChainId(0),
@@ -137,7 +152,11 @@ impl Gateway {
             feed.is_enabled().then(|| Arc::clone(&feed.touched)),
         );
         let gateway = Arc::new(Self {
-            replacing: Mutex::new(common),
+            replacing: Mutex::new(Replacing {
+                common,
+                configured,
+                records,
+            }),
             rules,
             feed,
             pictures: OnceLock::new(),
@@ -201,9 +220,18 @@ impl Gateway {
     /// began with. Records of sources that are gone stay in memory, but answer
     /// nothing.
     pub fn replace_sources(&self, settings: Vec<SourceSettings>) -> Result<(), SourcesError> {
-        let common = self.replacing.lock();
+        self.put_in_force(&mut self.replacing.lock(), settings)
+    }
+
+    fn put_in_force(
+        &self,
+        replacing: &mut Replacing,
+        configured: Vec<SourceSettings>,
+    ) -> Result<(), SourcesError> {
         let before = Arc::clone(&self.rules.load().sources);
-        let sources = Arc::new(Sources::new(settings, &common, Some(&before))?);
+        let in_force = replacing.records.in_force(&configured);
+        let sources = Arc::new(Sources::new(in_force, &replacing.common, Some(&before))?);
+        replacing.configured = configured;
         let is_other = sources.number() != before.number();
         self.rules.rcu(|rules| Rules {
             sources: Arc::clone(&sources),
@@ -212,19 +240,12 @@ impl Gateway {
         if is_other {
             self.feed.touched.note_all();
         }
+        if let Some(pictures) = self.pictures.get() {
+            for fetcher in sources.all() {
+                pictures.switch(fetcher.name(), fetcher.settings().enabled);
+            }
+        }
         Ok(())
-    }
-
-    /// Switches one source on or off, as [`SourceSettings::enabled`] says.
-    /// Whether there is one of that name.
-    pub fn set_enabled(&self, name: &str, enabled: bool) -> Result<bool, SourcesError> {
-        let mut all = self.sources();
-        let Some(source) = all.iter_mut().find(|source| *source.name == *name) else {
-            return Ok(false);
-        };
-        source.enabled = enabled;
-        self.replace_sources(all)?;
-        Ok(true)
     }
 
     /// The sources in force, in the operator's order.
@@ -234,11 +255,27 @@ impl Gateway {
         all.map(|fetcher| fetcher.settings().clone()).collect()
     }
 
-    /// Checks one source, past every cache, also one that is switched off. `None`
-    /// when there is none of that name.
-    pub async fn check(&self, name: &str, deadline: Instant) -> Option<CheckReport> {
-        let fetcher = self.rules.load().sources.get(name).cloned()?;
-        Some(fetcher.check(deadline).await)
+    /// What the configuration says about whether a source is asked.
+    pub(crate) fn configured(&self, name: &str) -> Option<bool> {
+        let replacing = self.replacing.lock();
+        let mut configured = replacing.configured.iter();
+        let found = configured.find(|source| *source.name == *name)?;
+        Some(found.enabled)
+    }
+
+    pub(crate) fn with_records<T>(&self, use_them: impl FnOnce(&mut Records) -> T) -> T {
+        use_them(&mut self.replacing.lock().records)
+    }
+
+    /// Puts the operator's last words in force.
+    pub(crate) fn apply_records(&self) -> Result<(), SourcesError> {
+        let mut replacing = self.replacing.lock();
+        let configured = replacing.configured.clone();
+        self.put_in_force(&mut replacing, configured)
+    }
+
+    pub(crate) fn fetcher(&self, name: &str) -> Option<Arc<Fetcher>> {
+        self.rules.load().sources.get(name).cloned()
     }
 
     /// The names of all sources that views of clients can be about, each at its

@@ -26,6 +26,7 @@ pub mod plugin;
 mod prepared;
 pub mod quarantine;
 mod recall;
+mod record;
 mod rules;
 mod session;
 mod settings;
@@ -48,6 +49,7 @@ pub use gateway::{Gateway, PartStatus, StartError, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use record::{About, Checked, ConnectionRecord, SwitchError, Word};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{

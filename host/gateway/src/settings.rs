@@ -9,7 +9,7 @@ use portreeve_store::decisions::DecisionLog;
 
 use crate::feed::FeedSettings;
 use crate::quarantine::QuarantineSettings;
-use crate::{Evaluator, Memory, OnError, Sessions, Source};
+use crate::{About, Evaluator, Memory, OnError, Sessions, Source};
 
 /// One source, in the operator's order.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct SourceSettings {
     /// Whether it is asked and its records are used. While it is not, it is as if
     /// it were not there, only that nothing is unknown for want of its word.
     pub enabled: bool,
+    /// What it is, for lists.
+    pub about: Arc<About>,
 }
 
 impl SourceSettings {
@@ -36,12 +38,14 @@ impl SourceSettings {
             freshness,
             timeout,
             enabled,
+            about,
         } = self;
         *name == other.name
             && Arc::ptr_eq(source, &other.source)
             && *freshness == other.freshness
             && *timeout == other.timeout
             && *enabled == other.enabled
+            && *about == other.about
     }
 }
 

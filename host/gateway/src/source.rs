@@ -55,6 +55,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// not. Ends by `deadline`.
     fn check(&self, deadline: Instant) -> BoxFuture<'_, CheckReport>;
 
+    /// Hosts at which it was reached, and that it found out itself.
+    fn discovered(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether it is in use, for status pages: `ok`, or what is wrong.
     fn health(&self) -> Health;
 }

@@ -178,6 +178,7 @@ pub(crate) fn settings_of(
             freshness: rules,
             timeout: Duration::from_secs(5),
             enabled: true,
+            about: Arc::default(),
         });
     GatewaySettings {
         sources: sources.collect(),

@@ -208,6 +208,7 @@ fn gateway(
         },
         timeout: Duration::from_secs(5),
         enabled: true,
+        about: Arc::default(),
     };
     let policy = PolicySettings {
         name: "baseline".into(),
@@ -255,6 +256,7 @@ fn memory(kept: Option<&Path>) -> (Arc<Memory>, Option<Writer>) {
 /// Read when somebody asks for it.
 fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "contoso".into(),
         source: Arc::clone(mdm) as Arc<dyn Source>,
         picture: Arc::new(SourcePicture::new(memory, "contoso").unwrap()),

@@ -1,6 +1,7 @@
 //! Sources that are switched off, replaced, added and removed.
 
 use portreeve_domain::{Connection, SourceSet, View};
+use portreeve_store::{Store, StoreSettings};
 
 use super::*;
 
@@ -39,7 +40,9 @@ fn check(first: Word, second: Word, behind: &str, expected: &str) {
         let calls: Vec<_> = sources.iter().map(|source| source.calls()).collect();
         for (place, off) in switched_off.iter().enumerate() {
             let name = format!("source-{place}");
-            assert!(gateway.set_enabled(&name, !off).unwrap());
+            if *off {
+                gateway.disable(&name, "test").await.unwrap();
+            }
         }
         let answer = gateway.answer(&question(&[MAC])).await;
         let case = format!("{first:?} {second:?} behind {behind}");
@@ -79,7 +82,7 @@ fn a_source_that_is_switched_off_says_nothing_and_hides_nothing() {
 async fn a_client_that_sees_only_what_is_switched_off_is_told_nothing() {
     let (first, second) = (scripted("unknown"), scripted("unknown"));
     let gateway = plain(&[&first, &second]).gateway;
-    gateway.set_enabled("source-1", false).unwrap();
+    gateway.disable("source-1", "test").await.unwrap();
     let asked_by = |place| {
         let sources = SourceSet::NONE.with(place).unwrap();
         let connection = Connection {
@@ -94,9 +97,10 @@ async fn a_client_that_sees_only_what_is_switched_off_is_told_nothing() {
     };
     assert_eq!(told(&gateway.answer(&asked_by(0)).await), "unknown");
     assert_eq!(told(&gateway.answer(&asked_by(1)).await), "cannot-tell");
-    gateway.set_enabled("source-1", true).unwrap();
+    gateway.enable("source-1", "test", true).await.unwrap();
     assert_eq!(told(&gateway.answer(&asked_by(1)).await), "unknown");
-    assert!(!gateway.set_enabled("source-2", true).unwrap());
+    let missing = gateway.enable("source-2", "test", true).await;
+    assert!(matches!(missing, Err(SwitchError::NoSource(_))));
 }
 
 /// The sources in force with others in the place of some.
@@ -107,6 +111,7 @@ fn with(gateway: &Gateway, changes: &[(&str, &Arc<Scripted>)]) -> Vec<SourceSett
         freshness: RULES,
         timeout: Duration::from_secs(5),
         enabled: true,
+        about: Arc::default(),
     });
     let kept = gateway.sources();
     let kept = kept
@@ -126,7 +131,8 @@ async fn a_question_ends_under_the_sources_it_began_with() {
     });
     let new = scripted("not compliant");
     let gateway = plain(&[&old]).gateway;
-    let waiting = tokio::spawn({
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn({
         let gateway = Arc::clone(&gateway);
         async move { verdict(&gateway.answer(&question(&[MAC])).await) }
     });
@@ -138,7 +144,7 @@ async fn a_question_ends_under_the_sources_it_began_with() {
     let answer = gateway.answer(&question(&[OTHER_GUID])).await;
     assert_eq!((new.calls(), old.calls()), (1, 1), "{answer:?}");
     gate.notify_one();
-    assert_eq!(waiting.await.unwrap(), "permit");
+    assert_eq!(waiting.join_all().await, ["permit"]);
 }
 
 #[tokio::test]
@@ -179,4 +185,92 @@ async fn what_a_view_names_stays_the_same_source_in_another_order() {
     twice.push(twice[0].clone());
     let refused = gateway.replace_sources(twice);
     assert_eq!(refused, Err(SourcesError::Twice("added".into())));
+}
+
+/// The one source of the gateway with other settings.
+fn changed(gateway: &Gateway, digest: &str, enabled: bool) {
+    let mut sources = gateway.sources();
+    sources[0].enabled = enabled;
+    sources[0].about = Arc::new(About {
+        digest: digest.to_owned(),
+        ..About::default()
+    });
+    gateway.replace_sources(sources).unwrap();
+}
+
+fn enabled(gateway: &Gateway) -> bool {
+    gateway.sources()[0].enabled
+}
+
+async fn refused(gateway: &Gateway) -> String {
+    let refused = gateway.enable("source-0", "test", false).await;
+    refused.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn only_settings_that_passed_a_check_are_switched_on() {
+    let source = scripted("compliant");
+    let gateway = plain(&[&source]).gateway;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    changed(&gateway, "one", true);
+    gateway.disable("source-0", "test").await.unwrap();
+    assert!(refused(&gateway).await.ends_with("it was never checked"));
+    // A report without findings failed.
+    gateway.check("source-0", deadline).await.unwrap();
+    assert!(refused(&gateway).await.ends_with("its check failed"));
+    let passed = CheckReport {
+        findings: vec![CheckFinding {
+            subject: "token".to_owned(),
+            verdict: CheckVerdict::Degraded,
+            message: "it works".to_owned(),
+            hint: None,
+        }],
+    };
+    let settings = gateway.sources().remove(0);
+    gateway.note_check(&settings, &passed).await;
+    changed(&gateway, "two", true);
+    assert!(!enabled(&gateway), "the word counts on");
+    let why = refused(&gateway).await;
+    assert!(why.ends_with("its settings are others than those that were checked"));
+    changed(&gateway, "one", true);
+    gateway.enable("source-0", "test", false).await.unwrap();
+    assert!(enabled(&gateway));
+    // What is in force stays in force.
+    changed(&gateway, "three", true);
+    assert!(enabled(&gateway));
+}
+
+#[tokio::test]
+async fn the_last_word_counts_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store"), &StoreSettings::default());
+    let store = Arc::new(store.unwrap());
+    let source = scripted("compliant");
+    let start = |configured: bool| {
+        let names = vec!["source-0".into()];
+        let (memory, writer, _) =
+            Memory::durable(CacheSettings::default(), names, Arc::clone(&store)).unwrap();
+        let policy = Arc::new(ByCompliance::default());
+        let mut settings = settings_of(&[&source], RULES, policy, OnError::Deny);
+        settings.memory = Arc::new(memory);
+        settings.sources[0].enabled = configured;
+        (Gateway::new(settings, &Registry::new()).unwrap(), writer)
+    };
+    let (gateway, writer) = start(true);
+    assert!(enabled(&gateway));
+    gateway.disable("source-0", "test").await.unwrap();
+    drop((gateway, writer));
+    let (gateway, writer) = start(true);
+    assert!(!enabled(&gateway), "it was switched off");
+    let record = gateway.record("source-0").unwrap();
+    assert_eq!(&*record.word.unwrap().by, "test");
+    drop((gateway, writer));
+    // The configuration is changed to what holds anyway, and then back.
+    let (gateway, writer) = start(false);
+    assert!(!enabled(&gateway));
+    gateway.enable("source-0", "test", true).await.unwrap();
+    changed(&gateway, "", true);
+    changed(&gateway, "", false);
+    assert!(!enabled(&gateway), "the configuration had the last word");
+    drop(writer);
 }

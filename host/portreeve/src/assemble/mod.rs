@@ -16,8 +16,9 @@ use portreeve_store::Store;
 
 use crate::config::{Config, Problem, Problems};
 
+pub(crate) use connector::LoadedConnector;
 pub(crate) use faces::{face_settings, replaceable};
-pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources};
+pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources, sources};
 pub(crate) use memory::{
     KeptMemory, decisions, inventory_settings, memory, private_folder, quarantine, store,
 };
@@ -28,7 +29,7 @@ pub(crate) use policy::LoadedPolicy;
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// In the operator's order.
-    pub(crate) connectors: Vec<Arc<Connector>>,
+    pub(crate) connectors: Vec<LoadedConnector>,
     /// In the order of the chain.
     pub(crate) policies: Vec<LoadedPolicy>,
     /// What the operator should know, though it is no error.
@@ -65,9 +66,9 @@ pub(crate) async fn parts(
     };
     for loaded in connectors {
         match loaded {
-            Ok((connector, warnings)) => {
-                parts.connectors.push(Arc::new(connector));
-                parts.warnings.extend(warnings);
+            Ok(loaded) => {
+                parts.warnings.extend(loaded.warnings.iter().cloned());
+                parts.connectors.push(loaded);
             }
             Err(Problems(found)) => problems.extend(found),
         }
@@ -115,5 +116,45 @@ pub(crate) async fn connector(
     runtime: &Runtime,
     store: Option<&Arc<Store>>,
 ) -> Result<(Connector, Vec<Problem>), Problems> {
-    connector::load(config, runtime, store).await
+    let loaded = connector::load(config, runtime, store).await?;
+    Ok((Connector::clone(&loaded.connector), loaded.warnings))
+}
+
+/// All connectors for a gateway that runs with those `before`: the ones in which
+/// nothing has changed go on, with their connections and tokens. What is in
+/// `anew` does not.
+pub(crate) async fn connectors(
+    config: &Config,
+    runtime: &Runtime,
+    store: Option<&Arc<Store>>,
+    before: &[LoadedConnector],
+    anew: Option<&str>,
+) -> Result<Vec<LoadedConnector>, Problems> {
+    let load = |config: &'_ crate::config::ConnectorConfig| {
+        let name = config.name.value.clone();
+        let same = before.iter().find(|before| before.connector.name() == name);
+        let same = same.filter(|_| anew != Some(name.as_str()));
+        let config = config;
+        async move {
+            if let Some(before) = same
+                && let Some(unchanged) = connector::unchanged(config, before).await
+            {
+                return Ok(unchanged);
+            }
+            connector::load(config, runtime, store).await
+        }
+    };
+    let mut connectors = Vec::new();
+    let mut problems = Vec::new();
+    for loaded in join_all(config.connectors.0.iter().map(load)).await {
+        match loaded {
+            Ok(loaded) => connectors.push(loaded),
+            Err(Problems(found)) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(connectors)
+    } else {
+        Err(Problems(problems))
+    }
 }
