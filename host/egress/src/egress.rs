@@ -17,6 +17,7 @@ use crate::{
     guard::AddressGuard,
     headers,
     oauth::{TokenEndpoint, TokenSource},
+    reached::Reached,
     redact::Redactor,
     request,
     transport::Transport,
@@ -34,6 +35,7 @@ struct Inner {
     under_way: Semaphore,
     transport: Transport,
     credentials: Slots,
+    reached: Reached,
 }
 
 struct Limits {
@@ -74,6 +76,7 @@ impl Egress {
             under_way: Semaphore::new(settings.max_concurrent),
             transport,
             credentials,
+            reached: Reached::default(),
         })))
     }
 
@@ -105,6 +108,7 @@ impl Egress {
         let elapsed = started.elapsed();
         match &outcome {
             Ok(answer) => {
+                self.0.reached.note(&url, &self.0.allow);
                 let status = answer.status().as_u16();
                 tracing::debug!(instance, host, status, ?elapsed, "request answered");
             }
@@ -119,6 +123,12 @@ impl Egress {
             .credentials
             .get(slot)
             .map_or_else(CredentialInfo::missing, Slot::info)
+    }
+
+    /// The last hosts that answered and that no grant names, the latest first: the connector has
+    /// found them out itself.
+    pub fn discovered(&self) -> Vec<String> {
+        self.0.reached.hosts()
     }
 
     /// Gets a token past every cache, for a check that an administrator asked for, and says how

@@ -38,6 +38,7 @@ mod error;
 mod guard;
 mod headers;
 mod oauth;
+mod reached;
 mod redact;
 mod request;
 mod retry_after;

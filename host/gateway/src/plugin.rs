@@ -71,6 +71,10 @@ impl Source for Connector {
         .boxed()
     }
 
+    fn discovered(&self) -> Vec<String> {
+        Connector::discovered(self)
+    }
+
     fn health(&self) -> Health {
         health(&self.status())
     }

@@ -2,6 +2,7 @@
 
 mod pxgrid;
 mod quarantine;
+mod record;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use record::RecordCommand;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -58,7 +60,7 @@ pub(crate) enum Command {
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
     /// Work with connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = record::RECORD_HELP)]
     Connector(ConnectorCommand),
     /// Look after what is kept over restarts
     #[command(subcommand, after_help = STORE_HELP)]
@@ -94,6 +96,8 @@ pub(crate) enum ConnectorCommand {
     /// Read all devices of a connector's source now
     #[command(after_help = CONNECTOR_SYNC_HELP)]
     Sync(ConnectorSync),
+    #[command(flatten)]
+    Record(RecordCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -68,7 +68,8 @@ impl Connectors {
         let before = self.in_force.lock().loaded.clone();
         let store = self.store.as_ref();
         let loaded = assemble::connectors(config, &self.runtime, store, &before, anew).await?;
-        for warning in loaded.iter().flat_map(|loaded| &loaded.warnings) {
+        let warnings = loaded.iter().flat_map(|loaded| &loaded.warnings);
+        for warning in config.warnings.iter().chain(warnings) {
             let hint = warning.advice();
             tracing::warn!(%warning, hint, "the configuration may not do what is meant");
         }

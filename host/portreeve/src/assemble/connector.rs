@@ -29,11 +29,22 @@ pub(crate) struct LoadedConnector {
     pub(crate) warnings: Vec<Problem>,
 }
 
-/// The one before, if nothing in it has changed.
-pub(super) async fn unchanged(
+/// Loads it, unless nothing has changed since the one `before`.
+pub(super) async fn load_changed(
     config: &ConnectorConfig,
-    before: &LoadedConnector,
-) -> Option<LoadedConnector> {
+    before: Option<&LoadedConnector>,
+    runtime: &Runtime,
+    store: Option<&Arc<Store>>,
+) -> Result<LoadedConnector, Problems> {
+    if let Some(before) = before
+        && let Some(same) = unchanged(config, before).await
+    {
+        return Ok(same);
+    }
+    load(config, runtime, store).await
+}
+
+async fn unchanged(config: &ConnectorConfig, before: &LoadedConnector) -> Option<LoadedConnector> {
     let component = tokio::fs::read(config.plugin.value.path()).await.ok()?;
     let digest = digest(config, &hex::encode(Sha256::digest(component)));
     (before.about.digest == digest).then(|| LoadedConnector {
@@ -41,6 +52,7 @@ pub(super) async fn unchanged(
         about: Arc::new(About {
             description: config.description.clone(),
             kind: config.kind.word().to_owned(),
+            template: config.template.clone(),
             ..About::clone(&before.about)
         }),
         warnings: before.warnings.clone(),
@@ -67,7 +79,7 @@ pub(super) async fn load(
         },
         plugin: config.plugin.value.path().display().to_string(),
         version: descriptor.version.clone(),
-        template: None,
+        template: config.template.clone(),
     };
     let mut problems = credential_problems(config, plugin.descriptor());
     let egress = Egress::new(config.name.value.clone(), egress_settings(config));
@@ -143,6 +155,7 @@ fn digest(config: &ConnectorConfig, component: &str) -> String {
         enabled: _,
         description: _,
         kind: _,
+        template: _,
         plugin: _,
         ttl: _,
         max_stale_compliant: _,

@@ -62,7 +62,7 @@ pub(crate) async fn parts(
     let mut parts = Parts {
         connectors: Vec::new(),
         policies: Vec::new(),
-        warnings: useless(config),
+        warnings: [config.warnings.clone(), useless(config)].concat(),
     };
     for loaded in connectors {
         match loaded {
@@ -130,23 +130,16 @@ pub(crate) async fn connectors(
     before: &[LoadedConnector],
     anew: Option<&str>,
 ) -> Result<Vec<LoadedConnector>, Problems> {
-    let load = |config: &'_ crate::config::ConnectorConfig| {
-        let name = config.name.value.clone();
+    let configured = config.connectors.0.iter();
+    let loading = configured.map(|config| {
+        let name = config.name.value.as_str();
         let same = before.iter().find(|before| before.connector.name() == name);
-        let same = same.filter(|_| anew != Some(name.as_str()));
-        let config = config;
-        async move {
-            if let Some(before) = same
-                && let Some(unchanged) = connector::unchanged(config, before).await
-            {
-                return Ok(unchanged);
-            }
-            connector::load(config, runtime, store).await
-        }
-    };
+        let same = same.filter(|_| anew != Some(name));
+        connector::load_changed(config, same, runtime, store)
+    });
     let mut connectors = Vec::new();
     let mut problems = Vec::new();
-    for loaded in join_all(config.connectors.0.iter().map(load)).await {
+    for loaded in join_all(loading).await {
         match loaded {
             Ok(loaded) => connectors.push(loaded),
             Err(Problems(found)) => problems.extend(found),

@@ -9,6 +9,7 @@ mod lookup;
 mod plugin;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
 mod serve;
 mod session;
@@ -68,6 +69,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Connector(ConnectorCommand::Sync(command)) => {
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Store(command) => {
             quiet()?;

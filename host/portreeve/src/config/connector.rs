@@ -30,6 +30,9 @@ pub(crate) struct ConnectorConfig {
     pub(crate) description: Option<String>,
     #[serde(rename = "type")]
     pub(crate) kind: ServerKind,
+    /// The template that is filled in already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<String>,
     #[serde(serialize_with = "super::named::value")]
     pub(crate) plugin: Located<ExistingFile>,
     #[serde(serialize_with = "as_texts")]
@@ -116,6 +119,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
         section.reader.report(problem.hint(hint));
     }
     let kind = section.or("type", ServerKind::MobileDeviceManager);
+    let template = section.optional("template");
     let egress = section.or("egress", Vec::new());
     let private_networks = section.or("private-networks", Vec::new());
     let trust = section.or("trust", Vec::new());
@@ -153,6 +157,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
         enabled,
         description,
         kind,
+        template,
         plugin: plugin?,
         egress,
         private_networks,

@@ -51,6 +51,12 @@ pub(crate) fn service<S: Services>(services: &S, settings: &Settings) -> Result<
 /// place of the remembered one only once it is known: if Graph does not answer
 /// either, the old one is still better than none.
 pub(crate) fn discover<S: Services>(services: &S, settings: &Settings) -> Result<Service, Failure> {
+    if let Some(uri) = &settings.service_url {
+        return Ok(Service {
+            address: accepted(uri, settings)?,
+            remembered: false,
+        });
+    }
     let uri = find_uri(services, settings)?;
     let address = accepted(&uri, settings)?;
     if settings.discovery_cache_hours > 0 {
@@ -79,7 +85,7 @@ pub(crate) fn graph(settings: &Settings) -> Result<Address, Failure> {
 }
 
 fn recall<S: Services>(services: &S, settings: &Settings) -> Option<Address> {
-    if settings.discovery_cache_hours == 0 {
+    if settings.discovery_cache_hours == 0 || settings.service_url.is_some() {
         return None;
     }
     let kept: Kept = serde_json::from_slice(&services.recall(KEY)?).ok()?;
