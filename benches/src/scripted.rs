@@ -125,6 +125,7 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, StartErro
             freshness: FRESHNESS,
             timeout: Duration::from_secs(10),
             enabled: true,
+            requery: None,
             about: Arc::default(),
         }],
         chain: chain

@@ -149,6 +149,7 @@ struct View {
     version: String,
     /// Hosts that it found out itself.
     discovered: Vec<String>,
+    requery_interval_seconds: Option<u64>,
     check: Option<CheckedView>,
     inventory: Option<ProgressView>,
 }
@@ -232,6 +233,7 @@ impl View {
             plugin: about.plugin.clone(),
             version: about.version.clone(),
             discovered: record.discovered,
+            requery_interval_seconds: settings.requery.map(|it| it.as_secs()),
             check: record.check.as_ref().map(|check| CheckedView {
                 at: moment(check.at),
                 verdict: check.verdict.as_str(),

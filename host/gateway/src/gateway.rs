@@ -12,6 +12,7 @@ use portreeve_domain::Lists;
 use portreeve_store::StoreError;
 use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::decide::{Chain, Decided};
@@ -22,6 +23,7 @@ use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::quarantine::{self, Quarantine};
 use crate::record::Records;
+use crate::requery;
 use crate::rules::Rules;
 use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
@@ -47,6 +49,7 @@ pub struct Gateway {
     verdict_ttl: Duration,
     next_chain: AtomicU64,
     tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// What the sources in force are made of.
@@ -171,6 +174,7 @@ impl Gateway {
             verdict_ttl: settings.verdict_ttl,
             next_chain: AtomicU64::new(1),
             tasks,
+            stop: CancellationToken::new(),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);
@@ -179,6 +183,8 @@ impl Gateway {
                 memory.settle();
             }
         });
+        let asking_again = requery::run(Arc::downgrade(&gateway), gateway.stop.clone());
+        gateway.tasks.spawn(asking_again);
         if gateway.feed.is_enabled() {
             gateway.memory.tell(&gateway.feed.touched);
             gateway.feed.start(&gateway, &gateway.tasks);
@@ -330,6 +336,7 @@ impl Gateway {
     /// way. Each ends by its source's time-out.
     pub async fn shutdown(&self) {
         self.feed.end();
+        self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -338,5 +345,6 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.feed.end();
+        self.stop.cancel();
     }
 }

@@ -28,6 +28,7 @@ pub mod quarantine;
 pub mod query;
 mod recall;
 mod record;
+mod requery;
 mod rules;
 mod session;
 mod settings;

@@ -25,6 +25,9 @@ pub struct SourceSettings {
     /// Whether it is asked and its records are used. While it is not, it is as if
     /// it were not there, only that nothing is unknown for want of its word.
     pub enabled: bool,
+    /// How old its record of an endpoint with a session may become before it is
+    /// asked again; never, if there is none.
+    pub requery: Option<Duration>,
     /// What it is, for lists.
     pub about: Arc<About>,
 }
@@ -38,6 +41,7 @@ impl SourceSettings {
             freshness,
             timeout,
             enabled,
+            requery,
             about,
         } = self;
         *name == other.name
@@ -45,6 +49,7 @@ impl SourceSettings {
             && *freshness == other.freshness
             && *timeout == other.timeout
             && *enabled == other.enabled
+            && *requery == other.requery
             && *about == other.about
     }
 }

@@ -21,6 +21,7 @@ use crate::*;
 mod action;
 mod journal;
 mod prepared;
+mod requery;
 mod sources;
 mod view;
 
@@ -178,6 +179,7 @@ pub(crate) fn settings_of(
             freshness: rules,
             timeout: Duration::from_secs(5),
             enabled: true,
+            requery: None,
             about: Arc::default(),
         });
     GatewaySettings {

@@ -128,6 +128,7 @@ fn gateway() -> Arc<Gateway> {
         },
         timeout: Duration::from_secs(5),
         enabled: true,
+        requery: None,
         about: Arc::default(),
     });
     let policy = PolicySettings {

@@ -208,6 +208,7 @@ fn gateway(
         },
         timeout: Duration::from_secs(5),
         enabled: true,
+        requery: None,
         about: Arc::default(),
     };
     let policy = PolicySettings {

@@ -280,6 +280,7 @@ impl World {
                 freshness: AGES,
                 timeout: Duration::from_secs(5),
                 enabled: true,
+                requery: None,
                 about: Arc::default(),
             });
             let settings = GatewaySettings {

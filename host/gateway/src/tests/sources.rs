@@ -111,6 +111,7 @@ fn with(gateway: &Gateway, changes: &[(&str, &Arc<Scripted>)]) -> Vec<SourceSett
         freshness: RULES,
         timeout: Duration::from_secs(5),
         enabled: true,
+        requery: None,
         about: Arc::default(),
     });
     let kept = gateway.sources();

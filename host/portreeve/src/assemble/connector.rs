@@ -161,6 +161,7 @@ fn digest(config: &ConnectorConfig, component: &str) -> String {
         max_stale_compliant: _,
         max_stale_other: _,
         negative_ttl: _,
+        requery_interval: _,
     } = config;
     let page_timeout = inventory.as_ref().map(|inventory| inventory.page_timeout);
     let shown = serde_json::json!({

@@ -75,6 +75,7 @@ pub(crate) fn sources(config: &Config, connectors: &[LoadedConnector]) -> Vec<So
         freshness: freshness(config),
         timeout: config.timeout.0,
         enabled: config.enabled,
+        requery: config.requery_interval.map(|interval| interval.0),
         about: Arc::clone(&loaded.about),
     });
     sources.collect()

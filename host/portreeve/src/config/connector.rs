@@ -43,6 +43,8 @@ pub(crate) struct ConnectorConfig {
     pub(crate) max_stale_compliant: Span,
     pub(crate) max_stale_other: Span,
     pub(crate) negative_ttl: Span,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requery_interval: Option<Span>,
     pub(crate) timeout: Span,
     pub(crate) limits: LimitsConfig,
     pub(crate) requests: RequestsConfig,
@@ -127,6 +129,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
     let max_stale_compliant = section.or("max-stale-compliant", Span::seconds(24 * 3600));
     let max_stale_other = section.or("max-stale-other", Span::seconds(3600));
     let negative_ttl = section.or("negative-ttl", Span::seconds(60));
+    let requery_interval = section.optional("requery-interval");
     let timeout = section.or("timeout", Span(defaults.wall_clock));
     let limits = LimitsConfig::read(section.section("limits"), &defaults);
     let requests = RequestsConfig::read(section.section("requests"));
@@ -166,6 +169,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
         max_stale_compliant,
         max_stale_other,
         negative_ttl,
+        requery_interval,
         timeout,
         limits,
         requests,

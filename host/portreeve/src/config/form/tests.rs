@@ -71,7 +71,7 @@ fn a_tenant_and_its_cloud_are_enough() {
         &[
             (
                 "egress",
-                r#"["graph.microsoft.com", "*.manage.microsoft.com"]"#,
+                r#"["https://graph.microsoft.com", "https://*.manage.microsoft.com"]"#,
             ),
             ("settings/graph-url", r#""https://graph.microsoft.com""#),
             ("settings/service-hosts", r#"[".manage.microsoft.com"]"#),
@@ -128,7 +128,10 @@ fn every_cloud_has_its_own_hosts() {
                 "cloud = '{cloud}'\nsecret = {{ file = 'secret' }}\ntoken-audience = 'https://x//.default'"
             )),
             &[
-                ("egress", &format!(r#"["{graph}", "*.{service}"]"#)),
+                (
+                    "egress",
+                    &format!(r#"["https://{graph}", "https://*.{service}"]"#),
+                ),
                 ("settings/graph-url", &format!(r#""https://{graph}""#)),
                 (
                     "credentials/graph/token-url",
@@ -180,7 +183,7 @@ fn urls_are_taken_as_cisco_ise_has_them() {
         ("settings/graph-url", r#""https://graph.microsoft.com""#),
         (
             "egress",
-            r#"["graph.microsoft.com", "*.manage.microsoft.com"]"#,
+            r#"["https://graph.microsoft.com", "https://*.manage.microsoft.com"]"#,
         ),
         (
             "credentials/intune/scope",
