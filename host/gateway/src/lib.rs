@@ -28,6 +28,7 @@ mod monitor;
 pub mod plugin;
 mod prepared;
 pub mod quarantine;
+pub mod query;
 mod recall;
 mod rules;
 mod select;
