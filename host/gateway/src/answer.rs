@@ -242,8 +242,7 @@ impl Gateway {
             }
             _ => Arc::new(Prepared::new(
                 sighted,
-                rules,
-                rules.chain(question.connection()).id(),
+                (rules, rules.chain(question.connection()).id()),
                 decided.basis,
                 digest(decided.basis, asked, &self.hasher),
                 (decided.at, decided.valid_for),

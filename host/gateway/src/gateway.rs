@@ -189,7 +189,7 @@ impl Gateway {
     /// answered under some of the old and some of the new ones.
     pub fn replace_rules(&self, settings: ChainsSettings, lists: Lists) {
         let chains = Chains::new(settings, &self.next_chain, &self.chain_parts);
-        let before = self.lists.configure(lists, Some(Arc::new(chains)));
+        let before = self.lists.configure(lists, Some(&Arc::new(chains)));
         self.forget(&before.chains);
     }
 

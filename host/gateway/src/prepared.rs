@@ -161,8 +161,7 @@ pub struct Prepared {
 impl Prepared {
     pub(crate) fn new(
         sighted: Sighted,
-        rules: &Rules,
-        chain: ChainId,
+        (rules, chain): (&Rules, ChainId),
         basis: Basis,
         asked: Option<u64>,
         decided: (Timestamp, Duration),

@@ -253,10 +253,10 @@ impl NamedLists {
 
     /// Puts the lists of another configuration in force, and at the same moment
     /// other chains, if there are any. Returns the rules before.
-    pub(crate) fn configure(&self, configured: Lists, chains: Option<Arc<Chains>>) -> Arc<Rules> {
+    pub(crate) fn configure(&self, configured: Lists, chains: Option<&Arc<Chains>>) -> Arc<Rules> {
         let mut state = self.state.lock();
         state.configured = configured;
-        self.replace(&state, chains.as_ref())
+        self.replace(&state, chains)
     }
 
     fn put_in_force(&self) {
