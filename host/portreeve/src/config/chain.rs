@@ -269,6 +269,6 @@ fn words<T: PartialEq, S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let word = |value: &T| words.iter().find(|(_, known)| known == value);
-    let found = values.iter().filter_map(|value| word(value));
+    let found = values.iter().filter_map(word);
     serializer.collect_seq(found.map(|(word, _)| word))
 }
