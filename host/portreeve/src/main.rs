@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod connectors;
+mod deciders;
 mod moment;
 mod output;
 mod reload;

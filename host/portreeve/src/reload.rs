@@ -16,12 +16,20 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 use crate::assemble;
 use crate::config::{Config, Problem, Problems, ProcessEnvironment};
 use crate::connectors::Connectors;
+use crate::deciders::Deciders;
 
 /// Keys of `[server]` whose files are read again.
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
-/// Tables that are put in force as a whole.
-const REPLACED: [&str; 2] = ["clients", "connectors"];
+/// Tables that are read again whole.
+const TABLES: [&str; 6] = [
+    "clients",
+    "connectors",
+    "chain",
+    "chains",
+    "policies",
+    "lists",
+];
 
 /// The configuration of a gateway that runs.
 pub(crate) struct Reloading {
@@ -30,6 +38,7 @@ pub(crate) struct Reloading {
     connectors: Connectors,
     /// Whether changes are told, which is decided at the start.
     tells_changes: bool,
+    deciders: Deciders,
     /// With what the process was started.
     started: toml::Table,
     state: Mutex<ConfigurationState>,
@@ -72,7 +81,7 @@ impl Reloading {
     pub(crate) fn new(
         snapshot: Snapshot,
         reloader: Reloader,
-        connectors: Connectors,
+        (connectors, deciders): (Connectors, Deciders),
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
@@ -98,6 +107,7 @@ impl Reloading {
             reloader,
             connectors,
             tells_changes: snapshot.tells_changes,
+            deciders,
             started: snapshot.shown,
             state: Mutex::new(ConfigurationState {
                 loaded_at: now,
@@ -126,11 +136,13 @@ impl Reloading {
             needs_restart.extend(wants_changes(&config));
         }
         let digest = config.digest.clone();
+        let candidate = self.deciders.load(&config).await?;
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
             .map_err(|error| explain(&error))?;
         self.connectors.put_in_force(prepared)?;
+        self.deciders.put_in_force(candidate);
         Ok(ConfigurationState {
             loaded_at: Timestamp::now(),
             digest,
@@ -241,7 +253,7 @@ fn differences(started: &toml::Table, now: &toml::Table) -> Vec<String> {
     let tables: std::collections::BTreeSet<&String> = started.keys().chain(now.keys()).collect();
     for table in tables {
         let (one, other) = (started.get(table), now.get(table));
-        if REPLACED.contains(&table.as_str()) || one == other {
+        if TABLES.contains(&table.as_str()) || one == other {
             continue;
         }
         let both = (
@@ -285,8 +297,8 @@ mod tests {
             &[],
         );
         check(
-            "[server]\nlisten = 'a'\n[chain]\nverdict-ttl = '1s'\n[sources]\norder = ['a']\n[connectors.a]\nttl = '1s'",
-            "[server]\nlisten = 'b'\n[chain]\nverdict-ttl = '1s'\n[sources]\norder = []\nmax-calls = 1\n[connectors.a]\nttl = '2s'\n[store]",
+            "[server]\nlisten = 'a'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '1s'\n[sources]\norder = ['a']\n[connectors.a]\nttl = '1s'",
+            "[server]\nlisten = 'b'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '2s'\n[sources]\norder = []\nmax-calls = 1\n[connectors.a]\nttl = '2s'\n[store]",
             &["server.listen", "sources.max-calls", "store"],
         );
     }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
 use crate::connectors::Connectors;
+use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
 use crate::{assemble, output};
 
@@ -148,7 +149,11 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)
     };
+    let print = deciders::print(&config, &settings.chains);
     let gateway = Gateway::new(settings, &registry)?;
+    gateway
+        .lists()
+        .resume(assemble::changed_lists(store.as_ref())?);
     let inventory = assemble::inventory_sources(&config, &connectors, &gateway, true);
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     gateway.rely_on(Arc::clone(&inventory) as Arc<dyn Pictures>);
@@ -159,7 +164,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let snapshot = Snapshot::of(&config);
     let connectors = Connectors::new(
         (&config, connectors),
-        runtime,
+        runtime.clone(),
         store,
         Arc::clone(&gateway),
         Arc::clone(&inventory),
@@ -176,10 +181,11 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
+    let deciders = Deciders::new(runtime, Arc::clone(&gateway), print);
     let reloading = Arc::new(Reloading::new(
         snapshot,
         server.reloader(),
-        connectors,
+        (connectors, deciders),
         &registry,
     )?);
     server.set_configuration(Arc::clone(&reloading) as Arc<dyn Configuration>);
