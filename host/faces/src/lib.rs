@@ -13,6 +13,7 @@
 
 mod admin;
 mod body;
+mod check;
 mod clearpass;
 mod clients;
 mod configuration;
