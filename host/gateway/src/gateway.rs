@@ -20,6 +20,7 @@ use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
+use crate::selection;
 use crate::survey::Pictures;
 use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
 
@@ -41,7 +42,9 @@ pub struct Gateway {
     verdicts: Arc<VerdictCache<Decided>>,
     verdict_ttl: Duration,
     next_chain: AtomicU64,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    /// Turns of selections that are made.
+    pub(crate) selections: Arc<tokio::sync::Semaphore>,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -147,6 +150,7 @@ impl Gateway {
             verdict_ttl: settings.verdict_ttl,
             next_chain: AtomicU64::new(1),
             tasks,
+            selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);

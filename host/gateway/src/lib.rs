@@ -28,6 +28,7 @@ pub mod quarantine;
 pub mod query;
 mod recall;
 mod rules;
+pub mod selection;
 mod session;
 mod settings;
 mod source;
