@@ -46,13 +46,13 @@ pub enum Telling {
 }
 
 impl Gateway {
-    /// What is remembered about the device that `asked` names. Sources that do
+    /// What is remembered about the device that `name` names. Sources that do
     /// not know it by this name are searched for its hardware, as others name it.
     /// Nobody is asked.
-    pub fn device_page(&self, asked: &Identifier, asker: &Connection) -> DevicePage {
+    pub fn device_page(&self, name: &Identifier, asker: &Connection) -> DevicePage {
         let now = Timestamp::now();
         let mut found: HashMap<usize, Record> = HashMap::new();
-        let by_name = std::slice::from_ref(asked);
+        let by_name = std::slice::from_ref(name);
         let seen = || (0..self.fetchers.len()).filter(|place| asker.view.sources.contains(*place));
         let mut tellings = Vec::new();
         for place in seen() {
@@ -67,7 +67,7 @@ impl Gateway {
                 found.entry(place).or_insert(record);
             }
         }
-        let mut macs: Vec<MacAddress> = asked.as_mac().into_iter().collect();
+        let mut macs: Vec<MacAddress> = name.as_mac().into_iter().collect();
         for place in seen() {
             let Some(source) = self.fetchers.get(place).map(|it| Arc::clone(it.name())) else {
                 continue;
