@@ -86,14 +86,12 @@ async fn begin(
         format = listing.format.as_str(),
         "the inventory is listed"
     );
-    match turn {
-        Some(turn) => Ok(export::response(faces, client, list, listing.format, turn)),
-        None => {
-            let list = Arc::new(list);
-            let next = faces.snapshots.keep(client, &list, listing.limit)?;
-            render(faces, &list, 0, listing.limit, next).await
-        }
+    if let Some(turn) = turn {
+        return Ok(export::response(faces, client, list, listing.format, turn));
     }
+    let list = Arc::new(list);
+    let next = faces.snapshots.keep(client, &list, listing.limit)?;
+    render(faces, &list, 0, listing.limit, next).await
 }
 
 /// A later page of a list that was begun.
