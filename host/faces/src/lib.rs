@@ -26,6 +26,7 @@ mod faces;
 pub mod fuzz;
 mod hit;
 mod intune;
+mod inventory;
 mod ise;
 mod jamf;
 mod journal;

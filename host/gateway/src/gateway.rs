@@ -28,6 +28,7 @@ use crate::record::Records;
 use crate::requery;
 use crate::rules::Rules;
 use crate::select::Chains;
+use crate::selection;
 use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
 use crate::{ChainsSettings, GatewaySettings, Health, Memory, Sessions, SourceSettings};
@@ -51,7 +52,9 @@ pub struct Gateway {
     replacing: Mutex<Replacing>,
     chain_parts: ChainParts,
     next_chain: AtomicU64,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    /// Turns of selections that are made.
+    pub(crate) selections: Arc<tokio::sync::Semaphore>,
     stop: CancellationToken,
 }
 
@@ -185,6 +188,7 @@ impl Gateway {
             next_chain,
             tasks,
             stop: CancellationToken::new(),
+            selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);

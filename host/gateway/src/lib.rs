@@ -34,6 +34,7 @@ mod record;
 mod requery;
 mod rules;
 mod select;
+pub mod selection;
 mod session;
 mod settings;
 mod source;

@@ -113,9 +113,14 @@ impl Sources {
         self.all.iter().find(|fetcher| **fetcher.name() == *name)
     }
 
+    /// The source of this number, if it is asked.
+    pub(crate) fn of(&self, source: SourceId) -> Option<&Arc<Fetcher>> {
+        self.asked.iter().find(|fetcher| fetcher.id() == source)
+    }
+
     /// Whether the records of this source count.
     pub(crate) fn asks(&self, source: SourceId) -> bool {
-        self.asked.iter().any(|fetcher| fetcher.id() == source)
+        self.of(source).is_some()
     }
 
     /// Those of `seen` that come before `source` in the operator's order.

@@ -21,6 +21,7 @@ use portreeve_domain::{Connection, Device, Identifier, MacAddress, Outcome, Sour
 pub use self::pictures::{Lack, Pictures};
 
 use crate::feed::is_compliant;
+use crate::fetch::Fetcher;
 use crate::{Gateway, Memory, Record};
 
 /// How long a survey waits for changes that were learnt before it to be
@@ -319,27 +320,31 @@ impl Gateway {
             if !seen.contains(fetcher.place()) {
                 continue;
             }
-            let name = fetcher.name();
-            let lack = match self.pictures.get() {
-                Some(pictures) => pictures.lack(name, now),
-                None => Some(Lack {
-                    detail: "no inventory is read".to_owned(),
-                    retry_after: self.retry_after,
-                }),
-            };
             if let Some(Lack {
                 detail,
                 retry_after,
-            }) = lack.or_else(|| self.lack_of_memory(fetcher.id()))
+            }) = self.lack_of(fetcher, now)
             {
                 return Err(SurveyError::Incomplete {
-                    name: Arc::clone(name),
+                    name: Arc::clone(fetcher.name()),
                     detail,
                     retry_after,
                 });
             }
         }
         Ok(())
+    }
+
+    /// What is missing for all devices of a source to be known.
+    pub(crate) fn lack_of(&self, fetcher: &Fetcher, now: Timestamp) -> Option<Lack> {
+        let lack = match self.pictures.get() {
+            Some(pictures) => pictures.lack(fetcher.name(), now),
+            None => Some(Lack {
+                detail: "no inventory is read".to_owned(),
+                retry_after: self.retry_after,
+            }),
+        };
+        lack.or_else(|| self.lack_of_memory(fetcher.id()))
     }
 
     /// Devices that had no room in memory are known to the store only.
