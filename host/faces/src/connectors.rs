@@ -186,6 +186,7 @@ struct ReportView {
 struct FindingView {
     subject: String,
     verdict: &'static str,
+    code: Option<String>,
     message: String,
     hint: Option<String>,
 }
@@ -195,6 +196,7 @@ impl ReportView {
         let findings = report.findings.iter().map(|finding| FindingView {
             subject: finding.subject.clone(),
             verdict: finding.verdict.as_str(),
+            code: finding.code.clone(),
             message: finding.message.clone(),
             hint: finding.hint.clone(),
         });

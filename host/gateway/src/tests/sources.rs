@@ -223,6 +223,7 @@ async fn only_settings_that_passed_a_check_are_switched_on() {
         findings: vec![CheckFinding {
             subject: "token".to_owned(),
             verdict: CheckVerdict::Degraded,
+            code: None,
             message: "it works".to_owned(),
             hint: None,
         }],
