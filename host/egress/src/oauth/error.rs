@@ -93,6 +93,10 @@ impl TokenError {
                 TokenErrorKind::Unavailable,
                 "the host of the token URL has no address; check the token URL and the name servers",
             ),
+            EgressError::Proxy { .. } => (
+                TokenErrorKind::Unavailable,
+                "the proxy on the way does not let the request through; check `proxy` and what the proxy allows",
+            ),
             _ => (
                 TokenErrorKind::Unavailable,
                 "the identity provider cannot be reached; check network, firewall and token URL",

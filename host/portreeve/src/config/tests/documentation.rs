@@ -30,6 +30,7 @@ fn folder() -> Folder {
         .with("metrics-key", "metrics")
         .with("jwks.json", JWKS)
         .with("jamf-password", "x")
+        .with("proxy-password", "x")
         .with("forescout-secret", "forescout")
         .with("rest-key", "two")
 }
@@ -153,7 +154,9 @@ fn every_key_is_there() {
 fn check_keys(table: &toml::Table, section: &str, known: &dyn Fn(&str, &str) -> bool) {
     for (key, value) in table {
         let inner = match section {
-            "clients" | "connectors" | "policies" | "quarantine" => format!("{section}.NAME"),
+            "clients" | "connectors" | "policies" | "quarantine" | "trust" => {
+                format!("{section}.NAME")
+            }
             "" => key.clone(),
             "connectors.NAME.credentials" => format!("{section}.SLOT"),
             _ => format!("{section}.{key}"),

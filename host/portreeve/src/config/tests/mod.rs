@@ -1,5 +1,6 @@
 mod clients;
 mod documentation;
+mod egress;
 mod files;
 mod intune;
 mod plugins;
