@@ -1,5 +1,6 @@
 //! `portreeve certificate` against OpenSSL: what one makes, the other reads.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -21,8 +22,6 @@ impl Folder {
     }
 
     fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
-
         let path = self.path().join(name);
         std::fs::write(&path, content)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -122,7 +121,6 @@ fn new_certificates_are_what_openssl_reads() -> anyhow::Result<()> {
         "{lines}"
     );
 
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = |name: &str| -> anyhow::Result<u32> {
         Ok(std::fs::metadata(folder.path().join(name))?
             .permissions()

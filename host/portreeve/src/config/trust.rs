@@ -98,6 +98,7 @@ pub(super) fn check_connectors(trust: &Named<TrustConfig>, known: &[&str], reade
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
 fn names<S: serde::Serializer>(
     names: &Option<Vec<Located<String>>>,
     serializer: S,

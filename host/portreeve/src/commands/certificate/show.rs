@@ -85,16 +85,12 @@ pub(in crate::commands) fn hierarchy(chain: &[CertificateDetails]) -> Vec<String
         if current.is_self_issued() {
             return names;
         }
-        match chain.iter().find(|other| other.subject == current.issuer) {
-            Some(issuer) => {
-                names.push(name(issuer));
-                current = issuer;
-            }
-            None => {
-                names.push(format!("{} (not in the file)", current.issuer));
-                return names;
-            }
-        }
+        let Some(issuer) = chain.iter().find(|other| other.subject == current.issuer) else {
+            names.push(format!("{} (not in the file)", current.issuer));
+            return names;
+        };
+        names.push(name(issuer));
+        current = issuer;
     }
     names
 }

@@ -86,10 +86,10 @@ purposes = [\"conectors\"]
     hint: write a host, `*.domain`, an address or a network
     error: main.toml:12:8: trust.c.file: `password`: the file cannot be read: it is neither PEM nor DER nor base64
     hint: a PEM file begins with `-----BEGIN CERTIFICATE-----`
-    error: main.toml:13:1: trust.e: `purposes` is empty, so nobody is trusted
+    error: main.toml:13:8: trust.e: `purposes` is empty, so nobody is trusted
     hint: write `"connectors"`, `"clients"` or both
     error: main.toml:15:15: trust.e.connectors[0]: there is no connector `bb`
-    hint: there are `a`, `b`
+    hint: did you mean `b`?
     error: main.toml:19:13: trust.d.purposes[0]: `conectors` is none of `connectors`, `clients`
     hint: did you mean `connectors`?
     "#);
