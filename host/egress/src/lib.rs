@@ -35,6 +35,7 @@ mod certificate;
 mod credential;
 mod egress;
 mod error;
+mod examination;
 mod guard;
 mod headers;
 mod oauth;
@@ -58,6 +59,7 @@ pub use credential::{
 };
 pub use egress::Egress;
 pub use error::{CredentialError, EgressError, SettingsError};
+pub use examination::{Finding, Verdict};
 pub use guard::{HostGrant, PatternError, Scheme, UrlScope, is_public};
 pub use oauth::{AssertionAlgorithm, TokenError, TokenErrorKind};
 pub use proxy::{ProxyException, ProxyPatternError, ProxySettings};

@@ -12,7 +12,10 @@
 //! "we cannot tell" are three different answers.
 
 mod admin;
+#[doc(hidden)]
+pub mod bench;
 mod body;
+mod check;
 mod clearpass;
 mod clients;
 mod configuration;
@@ -22,15 +25,18 @@ mod faces;
 pub mod fuzz;
 mod hit;
 mod intune;
+mod inventory;
 mod ise;
 mod jamf;
 mod journal;
 mod json;
 mod kandji;
+mod lists;
 mod metrics;
 mod openapi;
 mod operations;
 mod path;
+mod policies;
 mod problem;
 mod pxgrid;
 mod quarantine;

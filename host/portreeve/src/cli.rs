@@ -1,6 +1,9 @@
 //! What can be typed.
 
 mod certificate;
+mod device;
+mod list;
+mod policy;
 mod pxgrid;
 mod quarantine;
 
@@ -14,6 +17,9 @@ pub(crate) use certificate::{
     CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
     CertificateNew, CertificateShow,
 };
+pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
+pub(crate) use list::{ListChange, ListCommand};
+pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 
@@ -62,6 +68,9 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Search, list and export what is known about devices
+    #[command(subcommand, after_help = device::DEVICE_HELP)]
+    Device(Box<DeviceCommand>),
     /// Work with connectors
     #[command(subcommand)]
     Connector(ConnectorCommand),
@@ -71,6 +80,12 @@ pub(crate) enum Command {
     /// Show what was decided, newest last
     #[command(after_help = DECISIONS_HELP)]
     Decisions(Box<Decisions>),
+    /// Look at the lists that policies ask about, and change them
+    #[command(subcommand, after_help = list::LIST_HELP)]
+    List(ListCommand),
+    /// Look at what decides
+    #[command(subcommand, after_help = policy::POLICY_HELP)]
+    Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),

@@ -24,8 +24,8 @@ use portreeve_gateway::inventory::{
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
-    InventoryError, InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings, Source,
-    SourceError, SourceErrorKind, SourcePicture, SourceSettings,
+    InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError, PolicySettings,
+    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -58,6 +58,9 @@ pub(crate) const CISCO: &str = "Basic Y2lzY286Y2lzY28tcGFzc3dvcmQ=";
 pub(crate) const ACTING: &str = "Bearer acting-key";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
 pub(crate) const ADMIN: &str = "Bearer admin-key";
+pub(crate) const AUDITOR: &str = "Bearer auditor-key";
+/// As that, but sees no fact that can be hidden.
+pub(crate) const NARROW: &str = "Bearer narrow-key";
 
 /// Its inventory has one page with one device, or none while it is broken.
 #[derive(Debug, Default)]
@@ -213,10 +216,11 @@ fn gateway(
         digest: "0".into(),
         evaluator: Arc::clone(policy) as Arc<dyn Evaluator>,
         on_error: OnError::Deny,
+        mode: Mode::Enforce,
     };
     let settings = GatewaySettings {
         sources: vec![source],
-        chain: vec![policy],
+        chains: vec![policy].into(),
         lists: Lists::default(),
         // Where pxGrid is on.
         feed: FeedSettings {
@@ -323,10 +327,14 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
     let name = ClientAuthentication::CertificateName("partial.example".to_owned());
     let mut partial = client("partial", name, &[Face::Pxgrid]);
     partial.facts = Some(Arc::default());
+    let mut narrow = client("narrow", bearer("narrow-key"), &[Face::Inventory]);
+    narrow.facts = Some(Arc::default());
     vec![
         client("cisco", cisco, &[Face::Ise]),
         acting,
         partial,
+        narrow,
+        client("auditor", bearer("auditor-key"), &[Face::Inventory]),
         client("script", bearer("script-key"), &[Face::Rest]),
         patient,
         client("radius", basic, &[Face::Radius]),

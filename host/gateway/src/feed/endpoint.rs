@@ -73,7 +73,7 @@ impl Gateway {
     }
 
     /// The records of other sources that may be about the same endpoint.
-    pub(super) fn relatives(&self, record: &Record) -> Vec<Record> {
+    pub(crate) fn relatives(&self, record: &Record) -> Vec<Record> {
         let mut relatives: Vec<Record> = Vec::new();
         if self.fetchers.len() < 2 {
             return relatives;
@@ -148,9 +148,10 @@ impl Gateway {
         let rules = self.rules.load_full();
         let subject = Arc::new(subject(&question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
-        let decided = match rules.chain.remembered(&subject, provenance) {
+        let chain = rules.chain(connection);
+        let decided = match chain.remembered(&subject, provenance) {
             Some(decided) => decided,
-            None => rules.chain.consider(&subject).await,
+            None => chain.consider(&subject).await,
         };
         let decided = rules.confine(decided, &subject);
         let is_own = |sighting: &Sighting| {
@@ -173,7 +174,8 @@ impl Gateway {
                 stale: sightings.iter().any(|sighting| {
                     is_own(sighting) && matches!(sighting, Sighting::Found { stale: true, .. })
                 }),
-                rests_on_connection: decided.basis.rests_on_connection(),
+                rests_on_connection: decided.basis.rests_on_connection()
+                    || rules.chains.rest_on_connection(),
             },
             name,
             until: expiries.chain(again).min(),

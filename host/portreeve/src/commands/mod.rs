@@ -6,8 +6,11 @@ mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
+mod device;
+mod list;
 mod lookup;
 mod plugin;
+mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
@@ -79,6 +82,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
         }
+        Command::List(command) => {
+            quiet()?;
+            list::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Policy(command) => {
+            quiet()?;
+            policy::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
@@ -86,6 +97,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Quarantine(command) => {
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Device(command) => {
+            quiet()?;
+            device::run(&load(command.config(), environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;

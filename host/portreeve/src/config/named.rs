@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::chain::SelectedChainConfig;
 use super::client::ClientConfig;
 use super::connector::ConnectorConfig;
 use super::credential::CredentialConfig;
@@ -15,6 +16,12 @@ use super::trust::TrustConfig;
 /// Something with a name of the operator's choice.
 pub(crate) trait HasName {
     fn name(&self) -> &Located<String>;
+}
+
+impl HasName for SelectedChainConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
 }
 
 impl HasName for ClientConfig {
