@@ -90,6 +90,7 @@ impl EgressError {
             Self::AddressRefused { .. } => "address-private",
             Self::NameResolution { .. } => "name-resolution",
             Self::Connect { .. } => "connection",
+            Self::Proxy { .. } => "proxy",
             Self::Tls(failure) if failure.missing_issuer.is_some() => "certificate-untrusted",
             Self::Tls(_) => "tls",
             Self::Timeout => "timeout",
