@@ -146,6 +146,7 @@ fn digest(config: &ConnectorConfig, component: &str) -> String {
         egress,
         private_networks,
         trust,
+        way_out,
         timeout,
         limits,
         requests,
@@ -168,6 +169,7 @@ fn digest(config: &ConnectorConfig, component: &str) -> String {
         "name": name.value,
         "egress": egress.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "private-networks": private_networks,
+        "way-out": way_out,
         "timeout": timeout,
         "limits": limits,
         "requests": requests,
@@ -177,9 +179,11 @@ fn digest(config: &ConnectorConfig, component: &str) -> String {
     });
     part(component.as_bytes());
     part(shown.to_string().as_bytes());
-    for certificate in trust.iter().flat_map(|file| &file.certificates) {
+    let trusted = trust.iter().flat_map(|file| &file.certificates);
+    for certificate in trusted.chain(&way_out.trusted) {
         part(certificate);
     }
+    part(way_out.secret().unwrap_or_default());
     for credential in &credentials.0 {
         for secret in credential.kind.secrets() {
             part(secret);
