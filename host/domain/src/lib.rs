@@ -21,6 +21,7 @@ pub mod scep;
 mod subject;
 mod timestamp;
 mod view;
+mod words;
 
 pub use action::ActionKind;
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
@@ -39,3 +40,4 @@ pub use subject::{
 };
 pub use timestamp::Timestamp;
 pub use view::{NoSuchFact, ShownFact, ShownFacts, SourceSet, View};
+pub use words::DeviceType;

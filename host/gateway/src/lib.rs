@@ -25,6 +25,7 @@ mod metrics;
 pub mod plugin;
 mod prepared;
 pub mod quarantine;
+pub mod query;
 mod recall;
 mod rules;
 mod session;
