@@ -40,7 +40,7 @@ impl CertificateRequest {
     /// `transaction_id` joins validation and notification in the logs of all
     /// parties; `csr` is PKCS #10 (RFC 2986) in DER.
     pub fn new(transaction_id: &str, csr: Vec<u8>) -> Result<Self, ArgumentError> {
-        let transaction_id = text("transactionId", transaction_id)?;
+        let transaction_id = text("transaction_id", transaction_id)?;
         let problem = match csr.as_slice() {
             [] => "it is empty".to_owned(),
             _ if csr.len() > LARGEST_CSR => {
@@ -337,8 +337,8 @@ mod tests {
         let request = CertificateRequest::new(" tx-1 ", vec![0x30, 0]).unwrap();
         assert_eq!(request.transaction_id(), "tx-1");
         let new = CertificateRequest::new;
-        refused(new("", vec![0x30]), "`transactionId`: it is empty");
-        refused(new(" \t", vec![0x30]), "`transactionId`: it is empty");
+        refused(new("", vec![0x30]), "`transaction_id`: it is empty");
+        refused(new(" \t", vec![0x30]), "`transaction_id`: it is empty");
         refused(new("a\nb", vec![0x30]), "control characters");
         refused(new(&"x".repeat(1025), vec![0x30]), "at most 1024");
         refused(new("t", vec![]), "`csr`: it is empty");

@@ -46,6 +46,8 @@ impl<'a> Route<'a> {
 pub(crate) fn area(path: &str) -> Area {
     if path.starts_with("/v1/admin/") || path == "/v1/admin" {
         Area::Face(Face::Admin)
+    } else if path.starts_with("/v1/scep/") || path == "/v1/scep" {
+        Area::Face(Face::Scep)
     } else if path.starts_with("/v1/") {
         Area::Face(Face::Rest)
     } else if path.starts_with("/radius/") {
@@ -114,6 +116,8 @@ mod tests {
             ("/api/v1/auth/token", Area::Face(Face::Jamf)),
             ("/JSSResource/computers", Area::Face(Face::Jamf)),
             ("/clearpass/devices/x", Area::Face(Face::Clearpass)),
+            ("/v1/scep/validate", Area::Face(Face::Scep)),
+            ("/v1/scepticism", Area::Face(Face::Rest)),
             ("/metrics", Area::Face(Face::Metrics)),
             ("/metrics/", Area::Common),
             ("/healthz", Area::Health),

@@ -28,6 +28,7 @@ pub mod quarantine;
 pub mod query;
 mod recall;
 mod rules;
+mod scep;
 mod session;
 mod settings;
 mod source;
@@ -48,6 +49,7 @@ pub use gateway::{Gateway, PartStatus, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
 pub use source::{

@@ -140,7 +140,7 @@ fn ask<S: Services>(
 
 /// What every request needs; gives it in base64.
 fn arguments(request: &Request) -> Result<String, Error> {
-    expect("transactionId", &request.transaction_id)?;
+    expect("transaction_id", &request.transaction_id)?;
     if request.csr.is_empty() {
         return Err(argument("`csr`: it is empty"));
     }
@@ -160,7 +160,7 @@ fn moment(timestamp_ms: u64) -> Result<String, Error> {
     const LATEST: u64 = 253_402_300_799_999;
     if timestamp_ms == 0 || timestamp_ms > LATEST {
         return Err(argument(
-            "`expiresAt`: it is no time at which a certificate ends",
+            "`expires_at`: it is no time at which a certificate ends",
         ));
     }
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(timestamp_ms);

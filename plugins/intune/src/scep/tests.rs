@@ -377,7 +377,7 @@ fn arguments_are_checked_before_anything_is_sent() {
         csr: Vec::new(),
         ..request()
     };
-    for (request, field) in [(&nameless, "transactionId"), (&empty, "csr")] {
+    for (request, field) in [(&nameless, "transaction_id"), (&empty, "csr")] {
         bad(validate(&services, &settings, request).map(drop), field);
         bad(
             notify_success(&services, &settings, request, &issued()),
@@ -396,8 +396,8 @@ fn arguments_are_checked_before_anything_is_sent() {
     bad(issued_without(|it| it.thumbprint.clear()), "thumbprint");
     bad(issued_without(|it| it.serial.clear()), "serial");
     bad(issued_without(|it| it.issuer.clear()), "issuer");
-    bad(issued_without(|it| it.expires_at = 0), "expiresAt");
-    bad(issued_without(|it| it.expires_at = u64::MAX), "expiresAt");
+    bad(issued_without(|it| it.expires_at = 0), "expires_at");
+    bad(issued_without(|it| it.expires_at = u64::MAX), "expires_at");
     let silent = Failed {
         message: String::new(),
         ..failed()
