@@ -12,6 +12,8 @@
 //! "we cannot tell" are three different answers.
 
 mod admin;
+#[doc(hidden)]
+pub mod bench;
 mod body;
 mod clearpass;
 mod clients;
