@@ -132,19 +132,18 @@ impl Gateway {
                 asker.sources.contains(*place) && fetcher.vouching().is_some()
             })
             .map(|(_, fetcher)| fetcher);
-        let fetcher = match asker.connector {
-            Some(name) => vouching
+        let fetcher = if let Some(name) = asker.connector {
+            vouching
                 .find(|fetcher| **fetcher.name() == *name)
-                .ok_or_else(|| NoVouching::Unknown(name.to_owned()))?,
-            None => {
-                let first = vouching.next().ok_or(NoVouching::None)?;
-                let others: Vec<String> = vouching.map(|it| format!("`{}`", it.name())).collect();
-                if !others.is_empty() {
-                    let others = others.join(", ");
-                    return Err(NoVouching::Several(format!("`{}`, {others}", first.name())));
-                }
-                first
+                .ok_or_else(|| NoVouching::Unknown(name.to_owned()))?
+        } else {
+            let first = vouching.next().ok_or(NoVouching::None)?;
+            let others: Vec<String> = vouching.map(|it| format!("`{}`", it.name())).collect();
+            if !others.is_empty() {
+                let others = others.join(", ");
+                return Err(NoVouching::Several(format!("`{}`, {others}", first.name())));
             }
+            first
         };
         Ok(ScepSource {
             fetcher: Arc::clone(fetcher),

@@ -2,6 +2,7 @@
 
 mod pxgrid;
 mod quarantine;
+mod scep;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -75,6 +77,12 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),

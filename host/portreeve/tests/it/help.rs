@@ -32,6 +32,8 @@ fn help_reads_well() {
       pxgrid        Decide who may be a node of pxGrid
       quarantine    Hold endpoints back, whatever their management system says
       session       Look at the sessions of endpoints
+      scep-verifier Ask whether a certificate may be issued, for a SCEP server
+      scep-notify   Tell which certificates a SCEP server has issued
       plugin        Work with plugin files
       completions   Print a script that completes commands in your shell
 
