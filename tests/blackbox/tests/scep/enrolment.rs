@@ -31,7 +31,7 @@ async fn an_approved_device_gets_a_certificate_and_the_tenant_is_told() -> anyho
     };
     ensure!(notification.issued);
     let thumbprint = device.thumbprint().await?;
-    ensure!(notification.text("certificateThumbprint") == Some(&thumbprint));
+    ensure!(notification.text("certificateThumbprint") == Some(thumbprint.as_str()));
     let serial = device.certificate_text(&["-serial"]).await?;
     let told_serial = notification.text("certificateSerialNumber");
     ensure!(told_serial.is_some_and(|told| serial.trim() == format!("serial={told}")));
