@@ -33,6 +33,7 @@ mod recall;
 mod rules;
 mod scep;
 mod select;
+pub mod selection;
 mod session;
 mod settings;
 mod source;

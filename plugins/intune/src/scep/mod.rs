@@ -83,7 +83,7 @@ pub(crate) fn notify_success<S: Services>(
     if let Some(authority) = &issued.certificate_authority {
         set("certificateAuthority", authority);
     }
-    notify(services, settings, Operation::NotifySuccess, notification)
+    notify(services, settings, Operation::NotifySuccess, &notification)
 }
 
 /// Tells Intune that no certificate was issued.
@@ -99,7 +99,7 @@ pub(crate) fn notify_failure<S: Services>(
     notification.insert("hResult".to_owned(), failed.code.into());
     let description: String = failed.message.chars().take(LONGEST_DESCRIPTION).collect();
     notification.insert("errorDescription".to_owned(), description.into());
-    notify(services, settings, Operation::NotifyFailure, notification)
+    notify(services, settings, Operation::NotifyFailure, &notification)
 }
 
 fn notification(settings: &Settings, request: &Request, csr: String) -> Map<String, Value> {
@@ -117,7 +117,7 @@ fn notify<S: Services>(
     services: &S,
     settings: &Settings,
     operation: Operation,
-    notification: Map<String, Value>,
+    notification: &Map<String, Value>,
 ) -> Result<(), Error> {
     let body = json!({ "notification": notification });
     match ask(services, settings, operation, &body)? {

@@ -88,26 +88,26 @@ fn failed_told(services: &Fake) -> Result<(), Error> {
     notify_failure(services, &Settings::default(), &request(), &failed())
 }
 
-fn approved() -> Result<Verdict, Error> {
-    Ok(Verdict::Approved(Approval {
-        ids: Vec::new(),
-        user: None,
-    }))
-}
+const APPROVED: Result<Verdict, Error> = Ok(Verdict::Approved(Approval {
+    ids: Vec::new(),
+    user: None,
+}));
 
-fn refusal(code: &str) -> Result<Verdict, Error> {
-    Ok(Verdict::Refused(Refusal {
+#[track_caller]
+fn assert_refused(answered: Result<Verdict, Error>, code: &str) {
+    let refusal = Refusal {
         code: code.to_owned(),
         message: String::new(),
-    }))
+    };
+    assert_eq!(answered, Ok(Verdict::Refused(refusal)));
 }
 
 #[test]
 fn j1_validation_success() {
     let services = Fake::new([endpoints("a"), says("Success"), says("Success")]);
-    assert_eq!(validated(&services), approved());
+    assert_eq!(validated(&services), APPROVED);
     // The place is really remembered.
-    assert_eq!(validated(&services), approved());
+    assert_eq!(validated(&services), APPROVED);
     let validate = scep_url("a", "validateRequest");
     assert_eq!(services.asked(), [GRAPH, &*validate, &*validate]);
     let (headers, body) = services.posted.borrow()[0].clone();
@@ -132,7 +132,7 @@ fn j1_validation_success() {
 #[test]
 fn j2_a_code_is_a_refusal() {
     let services = Fake::new([endpoints("a"), says("ChallengeDecodingError")]);
-    assert_eq!(validated(&services), refusal("ChallengeDecodingError"));
+    assert_refused(validated(&services), "ChallengeDecodingError");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn j6_the_place_is_dropped_after_a_failure() {
     let services = Fake::new([endpoints("a"), unknown(), endpoints("b"), says("Success")]);
     let error = validated(&services).unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
-    assert_eq!(validated(&services), approved());
+    assert_eq!(validated(&services), APPROVED);
     assert_eq!(
         services.asked(),
         [
@@ -207,16 +207,12 @@ fn a_remembered_place_that_moved_is_found_again_in_the_same_call() {
         let services = Fake::new([
             endpoints("a"),
             says("Success"),
-            gone.clone(),
+            gone,
             endpoints("b"),
             says("ChallengeExpired"),
         ]);
-        assert_eq!(validated(&services), approved());
-        assert_eq!(
-            validated(&services),
-            refusal("ChallengeExpired"),
-            "{gone:?}"
-        );
+        assert_eq!(validated(&services), APPROVED);
+        assert_refused(validated(&services), "ChallengeExpired");
         services.asked();
     }
 }
@@ -487,7 +483,7 @@ fn a_request_without_a_challenge_of_intune_is_for_somebody_else() {
     };
     assert_eq!(
         validate(&services, &Settings::default(), &request),
-        approved()
+        APPROVED
     );
 }
 

@@ -235,8 +235,10 @@ fn rows() -> Vec<(&'static str, &'static str)> {
     let rows = include_str!("matrix.csv").lines().skip(1);
     rows.map(|row| {
         let cells: Vec<&str> = row.split(';').collect();
-        assert_eq!(cells.len(), 4, "{row}");
-        (cells[0], cells[2])
+        match cells.as_slice() {
+            [scenario, _, how, _] => (*scenario, *how),
+            _ => unreachable!("{row}"),
+        }
     })
     .collect()
 }

@@ -1,7 +1,7 @@
 //! Certificates that the tenant wants revoked.
 
 use anyhow::ensure;
-use portreeve_tenant::{Fault, Revocation, Step};
+use portreeve_tenant::{Fault, Revocation, RevocationResult, Step};
 use serde_json::json;
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn revocations_are_downloaded_and_their_results_uploaded() -> anyhow::Resu
     let taken = client.post(path, &results).await?;
     ensure!(taken.status == 200, "{taken:?}");
     let kept = stand.tenant.revocation_results();
-    let codes: Vec<_> = kept.iter().map(|result| result.error_number()).collect();
+    let codes: Vec<_> = kept.iter().map(RevocationResult::error_number).collect();
     ensure!(codes == [Some(0), Some(4004)], "{kept:?}");
     ensure!(stand.tenant.pending_revocations().len() == 1);
     // What Intune has no word for is a bad argument, and nothing is sent.
