@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod certificate;
 mod device;
 mod list;
 mod policy;
@@ -13,6 +14,10 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use certificate::{
+    CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
+    CertificateNew, CertificateShow,
+};
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
@@ -101,6 +106,9 @@ pub(crate) enum Command {
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, show and export certificates, and compare them with Entra
+    #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
+    Certificate(CertificateCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
@@ -117,6 +118,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

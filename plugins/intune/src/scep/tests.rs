@@ -94,12 +94,12 @@ const APPROVED: Result<Verdict, Error> = Ok(Verdict::Approved(Approval {
 }));
 
 #[track_caller]
-fn assert_refused(answered: Result<Verdict, Error>, code: &str) {
+fn assert_refused(answered: &Result<Verdict, Error>, code: &str) {
     let refusal = Refusal {
         code: code.to_owned(),
         message: String::new(),
     };
-    assert_eq!(answered, Ok(Verdict::Refused(refusal)));
+    assert_eq!(*answered, Ok(Verdict::Refused(refusal)));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn j1_validation_success() {
 #[test]
 fn j2_a_code_is_a_refusal() {
     let services = Fake::new([endpoints("a"), says("ChallengeDecodingError")]);
-    assert_refused(validated(&services), "ChallengeDecodingError");
+    assert_refused(&validated(&services), "ChallengeDecodingError");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_remembered_place_that_moved_is_found_again_in_the_same_call() {
             says("ChallengeExpired"),
         ]);
         assert_eq!(validated(&services), APPROVED);
-        assert_refused(validated(&services), "ChallengeExpired");
+        assert_refused(&validated(&services), "ChallengeExpired");
         services.asked();
     }
 }
