@@ -33,6 +33,7 @@ mod recall;
 mod record;
 mod requery;
 mod rules;
+mod scep;
 mod select;
 pub mod selection;
 mod session;
@@ -58,6 +59,7 @@ pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
 pub use record::{About, Checked, ConnectionRecord, SwitchError, Word};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
 pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{
