@@ -87,12 +87,6 @@ pub(crate) fn find<S: Services>(
 
 /// The address of the compliance service, asked for in Graph now.
 pub(crate) fn discover<S: Services>(services: &S, settings: &Settings) -> Result<Service, Failure> {
-    if let Some(uri) = &settings.service_url {
-        return Ok(Service {
-            address: accepted(uri, settings)?,
-            remembered: false,
-        });
-    }
     find_anew(services, settings, Wanted::Compliance)
 }
 
@@ -104,6 +98,12 @@ pub(crate) fn find_anew<S: Services>(
     settings: &Settings,
     wanted: Wanted,
 ) -> Result<Service, Failure> {
+    if let (Wanted::Compliance, Some(uri)) = (wanted, &settings.service_url) {
+        return Ok(Service {
+            address: accepted(uri, settings)?,
+            remembered: false,
+        });
+    }
     let uri = find_uri(services, settings, wanted.provider(settings))?;
     let address = accepted(&uri, settings)?;
     if settings.discovery_cache_hours > 0 {
