@@ -6,8 +6,10 @@ mod connector;
 pub(crate) mod control;
 mod decisions;
 mod device;
+mod list;
 mod lookup;
 mod plugin;
+mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
@@ -78,6 +80,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::List(command) => {
+            quiet()?;
+            list::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Policy(command) => {
+            quiet()?;
+            policy::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Pxgrid(command) => {
             quiet()?;
