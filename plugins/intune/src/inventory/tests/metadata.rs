@@ -46,7 +46,10 @@ fn every_property_that_is_asked_for_exists() {
     let mut asked: Vec<&str> = SELECT.split(',').collect();
     for property in &asked {
         // The id is that of every entity.
-        assert!(*property == "id" || properties.contains_key(*property), "{property}");
+        assert!(
+            *property == "id" || properties.contains_key(*property),
+            "{property}"
+        );
     }
     // What is not asked for is left out on purpose.
     asked.extend([
@@ -72,7 +75,9 @@ fn every_property_that_is_asked_for_exists() {
         "windowsProtectionState",
     ]);
     let asked: BTreeSet<&str> = asked.into_iter().collect();
-    let new = properties.keys().find(|property| !asked.contains(&***property));
+    let new = properties
+        .keys()
+        .find(|property| !asked.contains(&***property));
     assert_eq!(new, None, "decide whether a policy could want it");
 }
 
@@ -96,8 +101,14 @@ fn nested_properties_exist() {
                 "issuedDateTime",
             ][..],
         ),
-        ("configurationManagerClientEnabledFeatures", &["compliancePolicy"]),
-        ("deviceCompliancePolicyState", &["displayName", "state", "settingStates"]),
+        (
+            "configurationManagerClientEnabledFeatures",
+            &["compliancePolicy"],
+        ),
+        (
+            "deviceCompliancePolicyState",
+            &["displayName", "state", "settingStates"],
+        ),
         (
             "deviceCompliancePolicySettingState",
             &["setting", "settingName", "state", "errorDescription"],
@@ -115,7 +126,11 @@ fn every_member_of_an_enumeration_is_thought_of() {
     for state in types["complianceState"].keys() {
         let told = device(&format!(r#""complianceState":"{state}""#));
         let is_unknown = told.compliance.state == ComplianceState::Unknown;
-        assert_eq!(is_unknown, ["unknown", "configManager"].contains(&state.as_str()), "{state}");
+        assert_eq!(
+            is_unknown,
+            ["unknown", "configManager"].contains(&state.as_str()),
+            "{state}"
+        );
     }
     for state in types["managementState"].keys() {
         let told = device(&format!(r#""managementState":"{state}""#));
@@ -127,7 +142,10 @@ fn every_member_of_an_enumeration_is_thought_of() {
         let is_unknown = told.ownership == Ownership::Unknown;
         assert_eq!(is_unknown, owner.starts_with("unknown"), "{owner}");
     }
-    let states: Vec<&str> = types["complianceStatus"].keys().map(String::as_str).collect();
+    let states: Vec<&str> = types["complianceStatus"]
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(
         states,
         [
