@@ -113,7 +113,7 @@ fn ask<S: Services>(
     if response.status != 200 {
         return refusal(services, &response);
     }
-    let batch: Batch = serde_json::from_slice(&response.body).map_err(|error| {
+    let batch: Batch<'_> = serde_json::from_slice(&response.body).map_err(|error| {
         Error::BadResponse(format!("the answers to a `$batch` cannot be read: {error}"))
     })?;
     let mut answers = Vec::with_capacity(batch.responses.len());
@@ -123,7 +123,7 @@ fn ask<S: Services>(
             continue;
         };
         match status {
-            200 => answers.push((place, answer.body.map(checks).unwrap_or_default())),
+            200 => answers.push((place, answer.body.as_ref().map(checks).unwrap_or_default())),
             // It has gone meanwhile.
             404 => {}
             403 | 429 | 503 => return refusal(services, &answer.response()),
@@ -155,14 +155,16 @@ fn refusal<S: Services>(services: &S, response: &Response) -> Result<Option<Answ
 }
 
 #[derive(Debug, Deserialize)]
-struct Batch {
-    responses: Vec<Answer>,
+struct Batch<'a> {
+    #[serde(borrow)]
+    responses: Vec<Answer<'a>>,
 }
 
 /// One answer of a batch, in any order.
 #[derive(Debug, Deserialize)]
-struct Answer {
-    id: Scalar<'static>,
+struct Answer<'a> {
+    #[serde(borrow)]
+    id: Scalar<'a>,
     status: u16,
     #[serde(default)]
     headers: serde_json::Map<String, Value>,
@@ -170,7 +172,7 @@ struct Answer {
     body: Option<Value>,
 }
 
-impl Answer {
+impl Answer<'_> {
     /// The same as if it had come alone.
     fn response(self) -> Response {
         let headers = self.headers.into_iter().map(|(name, value)| Header {
@@ -189,33 +191,41 @@ impl Answer {
 }
 
 #[derive(Debug, Deserialize)]
-struct States {
-    value: Vec<State>,
+struct States<'a> {
+    #[serde(borrow)]
+    value: Vec<State<'a>>,
 }
 
 /// `deviceCompliancePolicyState`, as far as it is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct State {
-    display_name: Scalar<'static>,
-    state: Scalar<'static>,
-    setting_states: Option<Vec<Setting>>,
+struct State<'a> {
+    #[serde(borrow)]
+    display_name: Scalar<'a>,
+    #[serde(borrow)]
+    state: Scalar<'a>,
+    #[serde(borrow)]
+    setting_states: Option<Vec<Setting<'a>>>,
 }
 
 /// `deviceCompliancePolicySettingState`, as far as it is looked at.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Setting {
-    setting: Scalar<'static>,
-    setting_name: Scalar<'static>,
-    state: Scalar<'static>,
-    error_description: Scalar<'static>,
+struct Setting<'a> {
+    #[serde(borrow)]
+    setting: Scalar<'a>,
+    #[serde(borrow)]
+    setting_name: Scalar<'a>,
+    #[serde(borrow)]
+    state: Scalar<'a>,
+    #[serde(borrow)]
+    error_description: Scalar<'a>,
 }
 
 /// The checks that a device failed. A policy of which no setting failed by
 /// itself is a check of its own.
-fn checks(body: Value) -> Vec<FailingCheck> {
-    let Ok(states) = serde_json::from_value::<States>(body) else {
+fn checks(body: &Value) -> Vec<FailingCheck> {
+    let Ok(states) = States::deserialize(body) else {
         portreeve_plugin::warn!("what Graph tells about a device's policies cannot be read");
         return Vec::new();
     };

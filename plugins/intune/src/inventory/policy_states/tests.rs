@@ -215,6 +215,6 @@ proptest! {
         let _ = read(&services);
         let body = json!({ "value": [{ "state": "error", "displayName": text,
             "settingStates": [{ "setting": setting, "state": "error" }] }] });
-        prop_assert!(checks(body).len() == 1);
+        prop_assert!(checks(&body).len() == 1);
     }
 }
