@@ -129,7 +129,10 @@ fn ask<S: Services>(
             403 | 429 | 503 => return refusal(services, &answer.response()),
             // One device that Graph has trouble with must not hold up the rest.
             _ => {
-                portreeve_plugin::warn!("Graph does not tell what a device failed", status = status)
+                portreeve_plugin::warn!(
+                    "Graph does not tell what a device failed",
+                    status = status
+                );
             }
         }
     }
@@ -193,33 +196,33 @@ impl Answer<'_> {
 #[derive(Debug, Deserialize)]
 struct States<'a> {
     #[serde(borrow)]
-    value: Vec<State<'a>>,
+    value: Vec<Policy<'a>>,
 }
 
 /// `deviceCompliancePolicyState`, as far as it is looked at.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct State<'a> {
-    #[serde(borrow)]
-    display_name: Scalar<'a>,
+#[serde(default)]
+struct Policy<'a> {
+    #[serde(borrow, rename = "displayName")]
+    name: Scalar<'a>,
     #[serde(borrow)]
     state: Scalar<'a>,
-    #[serde(borrow)]
-    setting_states: Option<Vec<Setting<'a>>>,
+    #[serde(borrow, rename = "settingStates")]
+    settings: Option<Vec<Setting<'a>>>,
 }
 
 /// `deviceCompliancePolicySettingState`, as far as it is looked at.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct Setting<'a> {
-    #[serde(borrow)]
-    setting: Scalar<'a>,
-    #[serde(borrow)]
-    setting_name: Scalar<'a>,
+    #[serde(borrow, rename = "setting")]
+    path: Scalar<'a>,
+    #[serde(borrow, rename = "settingName")]
+    name: Scalar<'a>,
     #[serde(borrow)]
     state: Scalar<'a>,
-    #[serde(borrow)]
-    error_description: Scalar<'a>,
+    #[serde(borrow, rename = "errorDescription")]
+    error: Scalar<'a>,
 }
 
 /// The checks that a device failed. A policy of which no setting failed by
@@ -235,20 +238,17 @@ fn checks(body: &Value) -> Vec<FailingCheck> {
         .iter()
         .filter(|policy| is_failing(&policy.state))
     {
-        let settings = policy.setting_states.iter().flatten();
+        let settings = policy.settings.iter().flatten();
         let mut settings = settings.filter(|it| is_failing(&it.state)).peekable();
         if settings.peek().is_none() {
-            push(&mut checks, "compliance-policy", policy.display_name.text());
+            push(&mut checks, "compliance-policy", policy.name.text());
         }
         for setting in settings {
-            let code = setting.setting.text().map(code);
+            let code = setting.path.text().map(code);
             let told = [
-                policy.display_name.text(),
-                setting
-                    .setting_name
-                    .text()
-                    .or_else(|| setting.setting.text()),
-                setting.error_description.text(),
+                policy.name.text(),
+                setting.name.text().or_else(|| setting.path.text()),
+                setting.error.text(),
             ];
             let message: Vec<&str> = told.into_iter().flatten().collect();
             let code = code.filter(|code| !code.is_empty());
@@ -274,10 +274,9 @@ fn push(checks: &mut Vec<FailingCheck>, code: &str, message: Option<&str>) {
 }
 
 fn is_failing(state: &Scalar<'_>) -> bool {
-    let is = |word: &&str| state.text().is_some_and(|it| it.eq_ignore_ascii_case(word));
-    ["nonCompliant", "error", "conflict"]
-        .iter()
-        .any(|word| is(word))
+    let failing = ["nonCompliant", "error", "conflict"];
+    let state = state.text().unwrap_or_default();
+    failing.iter().any(|word| state.eq_ignore_ascii_case(word))
 }
 
 /// `Windows10CompliancePolicy.BitLockerEnabled` becomes `bit-locker-enabled`.

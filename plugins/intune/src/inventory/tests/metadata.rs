@@ -15,7 +15,7 @@ const METADATA: &str = include_str!("managed-device.csdl.xml");
 fn types() -> BTreeMap<String, BTreeMap<String, String>> {
     let text = |tag: &BytesStart<'_>, name: &str| {
         let attribute = tag.try_get_attribute(name).unwrap();
-        attribute.map(|it| String::from_utf8(it.value.to_vec()).unwrap())
+        attribute.map(|it| it.value.into_owned())
     };
     let mut types = BTreeMap::<String, BTreeMap<String, String>>::new();
     let mut current = String::new();
