@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) inventory: Inventory,
     pub(crate) delta: Delta,
     pub(crate) non_compliant_list: bool,
+    pub(crate) compliance_details: bool,
 }
 
 /// Where the whole fleet is read from.
@@ -59,6 +60,7 @@ impl Default for Settings {
             inventory: Inventory::default(),
             delta: Delta::default(),
             non_compliant_list: false,
+            compliance_details: false,
         }
     }
 }
@@ -120,6 +122,13 @@ impl Settings {
             refuse(
                 "/discovery-cache-hours".to_owned(),
                 format!("`{}` is more than 168", self.discovery_cache_hours),
+            );
+        }
+        if self.compliance_details && self.inventory == Inventory::Off {
+            refuse(
+                "/compliance-details".to_owned(),
+                "the details are part of an inventory; hint: set `inventory = \"graph\"`"
+                    .to_owned(),
             );
         }
         if self.non_compliant_list && self.inventory == Inventory::Off {
@@ -278,6 +287,10 @@ mod tests {
         check(
             r#"{"non-compliant-list":true,"inventory":"graph","service-version":2}"#,
             &[("/non-compliant-list", "only `service-version` 3")],
+        );
+        check(
+            r#"{"compliance-details":true}"#,
+            &[("/compliance-details", "set `inventory = \"graph\"`")],
         );
         check(
             r#"{"discovery-cache-hours":169}"#,

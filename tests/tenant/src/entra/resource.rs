@@ -77,6 +77,8 @@ pub(crate) enum Right {
     Discover,
     /// Reading managed devices in Graph.
     ReadDevices,
+    /// Reading which compliance policies a device meets in Graph.
+    ReadPolicyStates,
     /// Asking the compliance service.
     AskCompliance,
 }
@@ -85,7 +87,7 @@ impl Right {
     /// The service that gives it.
     pub(crate) const fn resource(self) -> Resource {
         match self {
-            Self::Discover | Self::ReadDevices => Resource::Graph,
+            Self::Discover | Self::ReadDevices | Self::ReadPolicyStates => Resource::Graph,
             Self::AskCompliance => Resource::Intune,
         }
     }
@@ -97,6 +99,10 @@ impl Right {
             Self::ReadDevices => &[
                 "DeviceManagementManagedDevices.Read.All",
                 "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
+            Self::ReadPolicyStates => &[
+                "DeviceManagementConfiguration.Read.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
         }

@@ -38,11 +38,15 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// The compliance policies of a managed device in Graph, alone or in a batch.
+    PolicyStates,
+    /// Several requests to Graph at once.
+    Batch,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -54,6 +58,8 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::PolicyStates,
+        Self::Batch,
     ];
 
     /// The step of token requests for this resource.

@@ -31,6 +31,12 @@ pub(crate) enum Target {
     ManagedDevice {
         id: String,
     },
+    /// The compliance policies of one managed device in Graph.
+    PolicyStates {
+        id: String,
+    },
+    /// Several requests to Graph at once.
+    Batch,
     ServerInfo(Api),
     Devices(Api),
 }
@@ -92,6 +98,16 @@ impl Target {
                     .strip_suffix("')")?
                     .to_owned(),
             },
+            [
+                "v1.0",
+                "devicemanagement",
+                "manageddevices",
+                id,
+                "devicecompliancepolicystates",
+            ] => Self::PolicyStates {
+                id: (*id).to_owned(),
+            },
+            ["v1.0", "$batch"] => Self::Batch,
             ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
             [
                 "statelessnacservice",
@@ -107,7 +123,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } => Method::POST,
+            Self::Token { .. } | Self::Batch => Method::POST,
             _ => Method::GET,
         }
     }
@@ -123,6 +139,8 @@ impl Target {
             Self::Discovery { .. } => vec![Step::Discovery],
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
+            Self::PolicyStates { .. } => vec![Step::PolicyStates],
+            Self::Batch => vec![Step::Batch],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
@@ -188,6 +206,11 @@ mod tests {
             ("/v1.0/deviceManagement/managedDevices/7", one.clone()),
             ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
             ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/deviceCompliancePolicyStates",
+                Some(Target::PolicyStates { id: "7".to_owned() }),
+            ),
+            ("/v1.0/$batch", Some(Target::Batch)),
             ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
             ("/beta/deviceManagement/managedDevices", None),
         ] {
