@@ -82,9 +82,13 @@ async fn list(stand: &Stand, query: &str) -> anyhow::Result<Reply> {
 async fn told(stand: &Stand, query: &str, fields: &str) -> anyhow::Result<Vec<String>> {
     let reply = list(stand, &format!("{query}&fields={fields}")).await?;
     let devices = reply.field("devices").as_array().context("devices")?;
-    let text = |value: &Value| match value {
+    let one = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    };
+    let text = |value: &Value| match value {
+        Value::Array(values) => values.iter().map(one).collect::<Vec<_>>().join(" "),
+        other => one(other),
     };
     let row = |device: &Value| {
         let values = fields.split(',').map(|field| text(member(device, field)));
