@@ -282,17 +282,12 @@ impl Service {
         }
         let directory = self.compliance.directory.read();
         let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
-        match device {
-            Some(device) => {
-                let body = graph::policy_states(&device, self.login());
-                json_answer(StatusCode::OK, &body)
-            }
-            None => {
-                let message = "The resource could not be found.";
-                let body = graph::error("ResourceNotFound", message, &correlation(parts), now);
-                json_answer(StatusCode::NOT_FOUND, &body)
-            }
-        }
+        let Some(device) = device else {
+            let message = "The resource could not be found.";
+            let body = graph::error("ResourceNotFound", message, &correlation(parts), now);
+            return json_answer(StatusCode::NOT_FOUND, &body);
+        };
+        json_answer(StatusCode::OK, &graph::policy_states(&device, self.login()))
     }
 
     /// Answers each request of a batch as if it had come alone, the last one first. Only reading
