@@ -31,6 +31,7 @@ pub mod quarantine;
 pub mod query;
 mod recall;
 mod rules;
+mod scep;
 mod select;
 pub mod selection;
 mod session;
@@ -54,6 +55,7 @@ pub use gateway::{Gateway, PartStatus, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
 pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{

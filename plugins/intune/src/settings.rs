@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) delta: Delta,
     pub(crate) non_compliant_list: bool,
     pub(crate) compliance_details: bool,
+    pub(crate) provider_name: String,
 }
 
 /// Where the whole fleet is read from.
@@ -61,6 +62,7 @@ impl Default for Settings {
             delta: Delta::default(),
             non_compliant_list: false,
             compliance_details: false,
+            provider_name: concat!("Portreeve ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }
@@ -131,6 +133,9 @@ impl Settings {
                     .to_owned(),
             );
         }
+        if let Some(message) = provider_problem(&self.provider_name) {
+            refuse("/provider-name".to_owned(), message);
+        }
         if self.non_compliant_list && self.inventory == Inventory::Off {
             refuse(
                 "/non-compliant-list".to_owned(),
@@ -180,6 +185,16 @@ impl ServiceVersion {
             Self::V3 => 3,
         }
     }
+}
+
+/// It becomes the value of a header (RFC 9110, section 5.5).
+fn provider_problem(name: &str) -> Option<String> {
+    if name.trim().is_empty() {
+        return Some("the name and version of who issues certificates are missing".to_owned());
+    }
+    let plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~')) && name.trim() == name;
+    (!plain || name.len() > 128)
+        .then(|| format!("`{name}` is no name and version of at most 128 plain characters"))
 }
 
 fn graph_problem(url: &str) -> Option<String> {
@@ -291,6 +306,14 @@ mod tests {
         check(
             r#"{"compliance-details":true}"#,
             &[("/compliance-details", "set `inventory = \"graph\"`")],
+        );
+        check(
+            r#"{"provider-name":" "}"#,
+            &[("/provider-name", "are missing")],
+        );
+        check(
+            r#"{"provider-name":"Contoso CA\n1.0"}"#,
+            &[("/provider-name", "plain characters")],
         );
         check(
             r#"{"discovery-cache-hours":169}"#,

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
@@ -13,6 +14,7 @@ mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
+mod scep;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -105,9 +107,21 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
         }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
+        }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -81,6 +81,8 @@ pub(crate) enum Right {
     ReadPolicyStates,
     /// Asking the compliance service.
     AskCompliance,
+    /// Having certificate requests validated, and all that goes with it.
+    ValidateChallenges,
 }
 
 impl Right {
@@ -88,7 +90,7 @@ impl Right {
     pub(crate) const fn resource(self) -> Resource {
         match self {
             Self::Discover | Self::ReadDevices | Self::ReadPolicyStates => Resource::Graph,
-            Self::AskCompliance => Resource::Intune,
+            Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
 
@@ -105,6 +107,7 @@ impl Right {
                 "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
+            Self::ValidateChallenges => &["scep_challenge_provider"],
         }
     }
 }
