@@ -43,6 +43,16 @@ pub enum EgressError {
         /// The system's words.
         reason: String,
     },
+    /// The proxy on the way did not let it through; the host itself was not reached.
+    #[error("the proxy `{proxy}` gives no way to `{host}`: {reason}")]
+    Proxy {
+        /// The proxy, as `HOST:PORT`.
+        proxy: String,
+        /// Host of the URL.
+        host: String,
+        /// What it said, or why it cannot be reached.
+        reason: String,
+    },
     /// No TLS connection; carries the presented chain.
     #[error("{0}")]
     Tls(Box<TlsFailure>),
@@ -70,6 +80,29 @@ pub enum EgressError {
     /// Anything else, e.g. an answer that is not HTTP.
     #[error("{0}")]
     Other(String),
+}
+
+impl EgressError {
+    /// A stable word for it in logs, from a closed set; that of the credential where one failed.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "not-granted",
+            Self::AddressRefused { .. } => "address-private",
+            Self::NameResolution { .. } => "name-resolution",
+            Self::Connect { .. } => "connection",
+            Self::Proxy { .. } => "proxy",
+            Self::Tls(failure) if failure.missing_issuer.is_some() => "certificate-untrusted",
+            Self::Tls(_) => "tls",
+            Self::Timeout => "timeout",
+            Self::TooLarge { .. } => "answer-too-large",
+            Self::Busy { .. } => "too-many-requests",
+            Self::Credential(
+                CredentialError::Refused { error, .. } | CredentialError::Unavailable { error, .. },
+            ) => error.finding,
+            Self::InvalidRequest(_) => "request-invalid",
+            Self::Other(_) => "other",
+        }
+    }
 }
 
 /// Why a credential is not at hand.

@@ -15,30 +15,36 @@ mod admin;
 #[doc(hidden)]
 pub mod bench;
 mod body;
+mod check;
 mod clearpass;
 mod clients;
 mod configuration;
+mod connectors;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
 pub mod fuzz;
 mod hit;
 mod intune;
+mod inventory;
 mod ise;
 mod jamf;
 mod journal;
 mod json;
 mod kandji;
+mod lists;
 mod metrics;
 mod openapi;
 mod operations;
 mod path;
+mod policies;
 mod problem;
 mod pxgrid;
 mod quarantine;
 mod radius;
 mod request_id;
 mod rest;
+mod scep;
 mod server;
 mod settings;
 mod text;
@@ -49,7 +55,9 @@ pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
-pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
+pub use configuration::{
+    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled,
+};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;

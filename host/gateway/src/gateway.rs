@@ -1,36 +1,46 @@
 //! What the pipeline is made of.
 
 use std::hash::RandomState;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use portreeve_cache::{ChainId, VerdictCache};
+use parking_lot::Mutex;
+use portreeve_cache::VerdictCache;
 use portreeve_domain::Lists;
+use portreeve_store::StoreError;
 use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::decide::{Chain, Decided};
+use crate::decide::ChainParts;
 use crate::feed::Feed;
 use crate::fetch::Fetcher;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
+use crate::lists::NamedLists;
 use crate::metrics::{CacheFigures, Metrics};
+use crate::monitor::Monitors;
 use crate::quarantine::{self, Quarantine};
+use crate::record::Records;
+use crate::requery;
 use crate::rules::Rules;
+use crate::select::Chains;
+use crate::selection;
+use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
-use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
+use crate::{ChainsSettings, GatewaySettings, Health, Memory, Sessions, SourceSettings};
 
 /// The pipeline of one question.
 #[derive(Debug)]
 pub struct Gateway {
-    pub(crate) fetchers: Vec<Arc<Fetcher>>,
     pub(crate) rules: Arc<ArcSwap<Rules>>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
     quarantine: Quarantine,
+    lists: Arc<NamedLists>,
     pub(crate) memory: Arc<Memory>,
     sessions: Arc<Sessions>,
     pub(crate) metrics: Metrics,
@@ -38,10 +48,23 @@ pub struct Gateway {
     pub(crate) journal: Option<Journal>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
-    verdicts: Arc<VerdictCache<Decided>>,
-    verdict_ttl: Duration,
+    /// Sources are replaced one after the other.
+    replacing: Mutex<Replacing>,
+    chain_parts: ChainParts,
     next_chain: AtomicU64,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    /// Turns of selections that are made.
+    pub(crate) selections: Arc<tokio::sync::Semaphore>,
+    stop: CancellationToken,
+}
+
+/// What the sources in force are made of.
+#[derive(Debug)]
+struct Replacing {
+    common: Common,
+    /// As the configuration says.
+    configured: Vec<SourceSettings>,
+    records: Records,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -49,12 +72,26 @@ pub struct Gateway {
 pub struct Status {
     /// The sources, in the operator's order.
     pub sources: Vec<PartStatus>,
-    /// The policies, in the chain's order.
+    /// The policies of all chains, in their order, each once.
     pub policies: Vec<PartStatus>,
     /// The store and the decision log, if there are any.
     pub kept: Vec<PartStatus>,
     /// Devices in memory.
     pub devices: usize,
+}
+
+/// A gateway that cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// Its sources cannot be told apart.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// What was kept of its sources cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// One source, one policy, or one of the things that are kept.
@@ -71,11 +108,9 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When `registry` has metrics of the same names already.
-    pub fn new(
-        settings: GatewaySettings,
-        registry: &Registry,
-    ) -> Result<Arc<Self>, prometheus::Error> {
+    /// When `registry` has metrics of the same names already, or two sources have
+    /// one name.
+    pub fn new(settings: GatewaySettings, registry: &Registry) -> Result<Arc<Self>, StartError> {
         let metrics = Metrics::register(registry)?;
         let tasks = TaskTracker::new();
         let memory = settings.memory;
@@ -91,34 +126,28 @@ impl Gateway {
             registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
         settings.sessions.register(registry)?;
-        let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
-        let fetchers = settings
-            .sources
-            .into_iter()
-            .enumerate()
-            .map(|(index, source)| {
-                let fetcher = Fetcher::new(
-                    index,
-                    source,
-                    Arc::clone(&memory),
-                    tasks.clone(),
-                    Arc::clone(&permits),
-                    settings.max_flights,
-                    metrics.clone(),
-                );
-                Arc::new(fetcher)
-            });
+        let common = Common {
+            memory: Arc::clone(&memory),
+            tasks: tasks.clone(),
+            permits: Arc::new(tokio::sync::Semaphore::new(settings.max_flights)),
+            max_flights: settings.max_flights,
+            metrics: metrics.clone(),
+        };
+        let mut records = Records::restore(memory.store())?;
+        let configured = settings.sources;
+        let sources = Sources::new(records.in_force(&configured), &common, None)?;
         let (policies, confined) = quarantine::begin(&settings.quarantine);
-        let chain = Chain::new(
-            ChainId(0),
-            settings.chain,
-            Arc::clone(&verdicts),
-            settings.verdict_ttl,
-            metrics.clone(),
-        );
+        let chain_parts = ChainParts {
+            verdicts,
+            verdict_ttl: settings.verdict_ttl,
+            monitors: Monitors::new(tasks.clone(), metrics.clone()),
+            metrics: metrics.clone(),
+        };
+        let next_chain = AtomicU64::new(0);
         let rules = Rules {
-            chain: Arc::new(chain),
-            lists: Arc::new(settings.lists),
+            sources: Arc::new(sources),
+            chains: Arc::new(Chains::new(settings.chains, &next_chain, &chain_parts)),
+            lists: Arc::new(settings.lists.clone()),
             lists_number: 0,
             confined: Arc::new(confined),
         };
@@ -131,22 +160,35 @@ impl Gateway {
             memory.writer().cloned(),
             feed.is_enabled().then(|| Arc::clone(&feed.touched)),
         );
+        let lists = Arc::new(NamedLists::new(
+            settings.lists,
+            Arc::clone(&rules),
+            memory.writer().cloned(),
+            Arc::clone(&feed.touched),
+        ));
+        tasks.spawn(Arc::clone(&lists).watch());
         let gateway = Arc::new(Self {
-            fetchers: fetchers.collect(),
+            replacing: Mutex::new(Replacing {
+                common,
+                configured,
+                records,
+            }),
             rules,
             feed,
             pictures: OnceLock::new(),
             quarantine,
+            lists,
             memory,
             sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
             journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
-            verdicts,
-            verdict_ttl: settings.verdict_ttl,
-            next_chain: AtomicU64::new(1),
+            chain_parts,
+            next_chain,
             tasks,
+            stop: CancellationToken::new(),
+            selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);
@@ -155,6 +197,9 @@ impl Gateway {
                 memory.settle();
             }
         });
+        let asking_again = requery::run(Arc::downgrade(&gateway), gateway.stop.clone());
+        gateway.tasks.spawn(asking_again);
+        gateway.note_loaded();
         if gateway.feed.is_enabled() {
             gateway.memory.tell(&gateway.feed.touched);
             gateway.feed.start(&gateway, &gateway.tasks);
@@ -164,51 +209,123 @@ impl Gateway {
 
     /// Puts other policies in force. What the ones before decided is forgotten;
     /// questions that are on the way end under those they began with.
-    pub fn replace_chain(&self, policies: Vec<PolicySettings>) {
-        let chain = Arc::new(Chain::new(
-            ChainId(self.next_chain.fetch_add(1, Ordering::Relaxed)),
-            policies,
-            Arc::clone(&self.verdicts),
-            self.verdict_ttl,
-            self.metrics.clone(),
-        ));
+    pub fn replace_chains(&self, settings: ChainsSettings) {
+        let chains = Chains::new(settings, &self.next_chain, &self.chain_parts);
+        let chains = Arc::new(chains);
         let before = self.rules.rcu(|rules| Rules {
-            chain: Arc::clone(&chain),
+            chains: Arc::clone(&chains),
             ..Rules::clone(rules)
         });
-        self.verdicts.invalidate_chain(before.chain.id());
+        self.forget(&before.chains);
+    }
+
+    /// Puts other policies and lists in force, both at once: no question is
+    /// answered under some of the old and some of the new ones.
+    pub fn replace_rules(&self, settings: ChainsSettings, lists: Lists) {
+        let chains = Chains::new(settings, &self.next_chain, &self.chain_parts);
+        let before = self.lists.configure(lists, Some(&Arc::new(chains)));
+        self.forget(&before.chains);
+    }
+
+    /// What chains that are not in force any more decided.
+    fn forget(&self, chains: &Chains) {
+        self.note_loaded();
+        for chain in chains.iter() {
+            self.chain_parts.verdicts.invalidate_chain(chain.id());
+        }
         self.feed.touched.note_all();
     }
 
-    /// Puts other lists in force. Decisions that rest on none of them stay.
+    fn note_loaded(&self) {
+        let seconds = self.rules.load().chains.loaded_at().as_millis() / 1000;
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.metrics.chains_loaded.set(seconds);
+    }
+
+    /// Puts other lists in force, with what was changed at run time. Decisions
+    /// that rest on none of them stay.
     pub fn replace_lists(&self, lists: Lists) {
-        let lists = Arc::new(lists);
+        self.lists.configure(lists, None);
+    }
+
+    /// Puts other sources in force, in the operator's order. Those that are the
+    /// same go on as they are; questions that are on the way end under those they
+    /// began with. Records of sources that are gone stay in memory, but answer
+    /// nothing.
+    pub fn replace_sources(&self, settings: Vec<SourceSettings>) -> Result<(), SourcesError> {
+        self.put_in_force(&mut self.replacing.lock(), settings)
+    }
+
+    fn put_in_force(
+        &self,
+        replacing: &mut Replacing,
+        configured: Vec<SourceSettings>,
+    ) -> Result<(), SourcesError> {
+        let before = Arc::clone(&self.rules.load().sources);
+        let in_force = replacing.records.in_force(&configured);
+        let sources = Arc::new(Sources::new(in_force, &replacing.common, Some(&before))?);
+        replacing.configured = configured;
+        let is_other = sources.number() != before.number();
         self.rules.rcu(|rules| Rules {
-            lists: Arc::clone(&lists),
-            lists_number: rules.lists_number + 1,
+            sources: Arc::clone(&sources),
             ..Rules::clone(rules)
         });
-        self.feed.touched.note_all();
+        if is_other {
+            self.feed.touched.note_all();
+        }
+        if let Some(pictures) = self.pictures.get() {
+            for fetcher in sources.all() {
+                pictures.switch(fetcher.name(), fetcher.settings().enabled);
+            }
+        }
+        Ok(())
     }
 
-    /// Checks one source, past every cache. `None` when there is none of that
-    /// name.
-    pub async fn check(&self, name: &str, deadline: Instant) -> Option<CheckReport> {
-        let fetcher = self
-            .fetchers
-            .iter()
-            .find(|fetcher| **fetcher.name() == *name)?;
-        Some(fetcher.check(deadline).await)
+    /// The sources in force, in the operator's order.
+    pub fn sources(&self) -> Vec<SourceSettings> {
+        let sources = &self.rules.load().sources;
+        let all = sources.all().iter();
+        all.map(|fetcher| fetcher.settings().clone()).collect()
     }
 
-    /// The sources by name, in the operator's order.
-    pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.fetchers.iter().map(|fetcher| fetcher.name())
+    /// What the configuration says about whether a source is asked.
+    pub(crate) fn configured(&self, name: &str) -> Option<bool> {
+        let replacing = self.replacing.lock();
+        let mut configured = replacing.configured.iter();
+        let found = configured.find(|source| *source.name == *name)?;
+        Some(found.enabled)
+    }
+
+    pub(crate) fn with_records<T>(&self, use_them: impl FnOnce(&mut Records) -> T) -> T {
+        use_them(&mut self.replacing.lock().records)
+    }
+
+    /// Puts the operator's last words in force.
+    pub(crate) fn apply_records(&self) -> Result<(), SourcesError> {
+        let mut replacing = self.replacing.lock();
+        let configured = replacing.configured.clone();
+        self.put_in_force(&mut replacing, configured)
+    }
+
+    pub(crate) fn fetcher(&self, name: &str) -> Option<Arc<Fetcher>> {
+        self.rules.load().sources.get(name).cloned()
+    }
+
+    /// The names of all sources that views of clients can be about, each at its
+    /// place in a [`SourceSet`](portreeve_domain::SourceSet). Names keep their
+    /// places for as long as the process lives.
+    pub fn source_names(&self) -> Vec<Arc<str>> {
+        self.memory.sources()
     }
 
     /// Who is quarantined.
     pub const fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// The operator's lists.
+    pub const fn lists(&self) -> &Arc<NamedLists> {
+        &self.lists
     }
 
     /// Has surveys ask whether the pictures of the sources are complete. Before
@@ -234,13 +351,14 @@ impl Gateway {
 
     /// Whether the parts are in order.
     pub fn status(&self) -> Status {
-        let sources = self.fetchers.iter().map(|fetcher| PartStatus {
+        let rules = self.rules.load();
+        let sources = rules.sources.all().iter().map(|fetcher| PartStatus {
             name: Arc::clone(fetcher.name()),
             health: fetcher.health(),
         });
         Status {
             sources: sources.collect(),
-            policies: self.rules.load().chain.status(),
+            policies: rules.chains.status(),
             kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
         }
@@ -250,6 +368,8 @@ impl Gateway {
     /// way. Each ends by its source's time-out.
     pub async fn shutdown(&self) {
         self.feed.end();
+        self.stop.cancel();
+        self.lists.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -258,5 +378,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.feed.end();
+        self.stop.cancel();
+        self.lists.stop.cancel();
     }
 }

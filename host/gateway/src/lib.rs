@@ -14,23 +14,32 @@ mod answer;
 mod chain;
 mod conflict;
 mod decide;
+mod deciding;
 pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
 mod journal;
 mod kept;
+pub mod lists;
 mod memory;
 mod metrics;
+mod monitor;
 pub mod plugin;
 mod prepared;
 pub mod quarantine;
 pub mod query;
 mod recall;
+mod record;
+mod requery;
 mod rules;
+mod scep;
+mod select;
+pub mod selection;
 mod session;
 mod settings;
 mod source;
+mod sources;
 pub mod striped;
 pub mod survey;
 #[cfg(test)]
@@ -42,15 +51,22 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
 pub use action::{Action, ActionError, ActionFailure, ActionState};
-pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
+pub use chain::{Combine, Evaluation, Evaluator, Mode, OnError, PolicyError};
+pub use deciding::{ChainState, Deciding, PolicyState};
 pub use feed::FeedSettings;
-pub use gateway::{Gateway, PartStatus, Status};
+pub use gateway::{Gateway, PartStatus, StartError, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use record::{About, Checked, ConnectionRecord, SwitchError, Word};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
+pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
-pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
+pub use settings::{
+    ChainSettings, ChainsSettings, DEFAULT_CHAIN, GatewaySettings, PolicySettings, SourceSettings,
+};
 pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
     SourceError, SourceErrorKind,
 };
+pub use sources::SourcesError;

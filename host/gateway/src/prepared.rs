@@ -141,6 +141,8 @@ impl Basis {
 #[repr(C)]
 pub struct Prepared {
     sighted: Sighted,
+    /// The sources whose sightings these are.
+    sources: u64,
     chain: ChainId,
     pub(crate) decided_at: Timestamp,
     /// Milliseconds.
@@ -161,7 +163,7 @@ pub struct Prepared {
 impl Prepared {
     pub(crate) fn new(
         sighted: Sighted,
-        rules: &Rules,
+        (rules, chain): (&Rules, ChainId),
         basis: Basis,
         asked: Option<u64>,
         decided: (Timestamp, Duration),
@@ -170,7 +172,8 @@ impl Prepared {
     ) -> Self {
         Self {
             sighted,
-            chain: rules.chain.id(),
+            sources: rules.sources.number(),
+            chain,
             decided_at: decided.0,
             valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
             lists: basis.lists.then_some(rules.lists_number),
@@ -193,7 +196,8 @@ impl Prepared {
         hasher: &RandomState,
     ) -> bool {
         self.sighted == *sighted
-            && self.chain == rules.chain.id()
+            && self.sources == rules.sources.number()
+            && self.chain == rules.chain(asked.connection).id()
             && self.confined == rules.confined.number()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
             && now.as_millis().abs_diff(self.decided_at.as_millis()) < self.valid_for

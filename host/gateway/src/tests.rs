@@ -19,8 +19,11 @@ use tokio::sync::Notify;
 use crate::*;
 
 mod action;
+mod chains;
 mod journal;
 mod prepared;
+mod requery;
+mod sources;
 mod view;
 
 pub(crate) const MAC: &str = "00:50:56:a4:89:5a";
@@ -176,15 +179,20 @@ pub(crate) fn settings_of(
             source: Arc::clone(source) as Arc<dyn Source>,
             freshness: rules,
             timeout: Duration::from_secs(5),
+            enabled: true,
+            requery: None,
+            about: Arc::default(),
         });
     GatewaySettings {
         sources: sources.collect(),
-        chain: vec![PolicySettings {
+        chains: vec![PolicySettings {
             name: "by-compliance".into(),
             digest: "0".into(),
             evaluator: policy as Arc<dyn Evaluator>,
             on_error,
-        }],
+            mode: Mode::Enforce,
+        }]
+        .into(),
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
         sessions: Arc::default(),

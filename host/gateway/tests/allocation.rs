@@ -19,8 +19,8 @@ use portreeve_domain::{
 };
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Form, Gateway, GatewaySettings, Health, Hole, Lookup,
-    Memory, Moving, OnError, PolicyError, PolicySettings, Source, SourceError, SourceSettings,
-    Text,
+    Memory, Mode, Moving, OnError, PolicyError, PolicySettings, Source, SourceError,
+    SourceSettings, Text,
 };
 use prometheus::Registry;
 
@@ -127,16 +127,20 @@ fn gateway() -> Arc<Gateway> {
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
+        requery: None,
+        about: Arc::default(),
     });
     let policy = PolicySettings {
         name: "policy".into(),
         digest: "0".into(),
         evaluator: Arc::new(Policy),
         on_error: OnError::Deny,
+        mode: Mode::Enforce,
     };
     let settings = GatewaySettings {
         sources: sources.into(),
-        chain: vec![policy],
+        chains: vec![policy].into(),
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
         sessions: Arc::default(),

@@ -1,7 +1,13 @@
 //! What can be typed.
 
+mod certificate;
+mod device;
+mod list;
+mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
+mod scep;
 
 use std::path::PathBuf;
 
@@ -9,8 +15,17 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use certificate::{
+    CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
+    CertificateNew, CertificateShow,
+};
+pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
+pub(crate) use list::{ListChange, ListCommand};
+pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use record::RecordCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -57,8 +72,11 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Search, list and export what is known about devices
+    #[command(subcommand, after_help = device::DEVICE_HELP)]
+    Device(Box<DeviceCommand>),
     /// Work with connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = record::RECORD_HELP)]
     Connector(ConnectorCommand),
     /// Look after what is kept over restarts
     #[command(subcommand, after_help = STORE_HELP)]
@@ -66,6 +84,12 @@ pub(crate) enum Command {
     /// Show what was decided, newest last
     #[command(after_help = DECISIONS_HELP)]
     Decisions(Box<Decisions>),
+    /// Look at the lists that policies ask about, and change them
+    #[command(subcommand, after_help = list::LIST_HELP)]
+    List(ListCommand),
+    /// Look at what decides
+    #[command(subcommand, after_help = policy::POLICY_HELP)]
+    Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),
@@ -75,9 +99,18 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, show and export certificates, and compare them with Entra
+    #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
+    Certificate(CertificateCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -94,6 +127,8 @@ pub(crate) enum ConnectorCommand {
     /// Read all devices of a connector's source now
     #[command(after_help = CONNECTOR_SYNC_HELP)]
     Sync(ConnectorSync),
+    #[command(flatten)]
+    Record(RecordCommand),
 }
 
 #[derive(Debug, Subcommand)]

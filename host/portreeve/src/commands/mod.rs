@@ -1,15 +1,21 @@
 //! What each command does.
 
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
+mod device;
+mod list;
 mod lookup;
 mod plugin;
+mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
+mod scep;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -69,6 +75,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
         }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Store(command) => {
             quiet()?;
             let arguments = command.arguments();
@@ -78,6 +88,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
         }
+        Command::List(command) => {
+            quiet()?;
+            list::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Policy(command) => {
+            quiet()?;
+            policy::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
@@ -86,13 +104,29 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
         }
+        Command::Device(command) => {
+            quiet()?;
+            device::run(&load(command.config(), environment)?, &command)
+        }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
         }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
+        }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

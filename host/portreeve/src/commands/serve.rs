@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
+use crate::connectors::Connectors;
+use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
 use crate::{assemble, output};
 
@@ -140,14 +142,19 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     }
     let kept = loading.await??;
     let registry = Registry::new();
-    let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
+    let connectors = parts.connectors.clone();
     let (log, decisions) = assemble::decisions(&config)?.unzip();
     let settings = GatewaySettings {
         quarantine: assemble::quarantine(&config, store.as_ref())?,
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)
     };
+    let print = deciders::print(&config, &settings.chains);
     let gateway = Gateway::new(settings, &registry)?;
+    gateway
+        .lists()
+        .resume(assemble::changed_lists(store.as_ref())?);
+    let inventory = assemble::inventory_sources(&config, &connectors, &gateway, true);
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     gateway.rely_on(Arc::clone(&inventory) as Arc<dyn Pictures>);
     let shutdown_timeout = config.server.shutdown_timeout.0;
@@ -155,6 +162,13 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let plain = config.server.plain.is_some().then_some("http");
     let control = super::control::socket(&config);
     let snapshot = Snapshot::of(&config);
+    let connectors = Connectors::new(
+        (&config, connectors),
+        runtime.clone(),
+        store,
+        Arc::clone(&gateway),
+        Arc::clone(&inventory),
+    );
     let config = Arc::into_inner(config).context("the configuration is still in use")?;
     let faces = assemble::face_settings(
         config.server,
@@ -167,7 +181,13 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
-    let reloading = Arc::new(Reloading::new(snapshot, server.reloader(), &registry)?);
+    let deciders = Deciders::new(runtime, Arc::clone(&gateway), print);
+    let reloading = Arc::new(Reloading::new(
+        snapshot,
+        server.reloader(),
+        (connectors, deciders),
+        &registry,
+    )?);
     server.set_configuration(Arc::clone(&reloading) as Arc<dyn Configuration>);
     Ok(Started {
         server,

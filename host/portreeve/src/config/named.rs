@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::chain::SelectedChainConfig;
 use super::client::ClientConfig;
 use super::connector::ConnectorConfig;
 use super::credential::CredentialConfig;
@@ -10,10 +11,17 @@ use super::policy::PolicyConfig;
 use super::problem::Problem;
 use super::quarantine::QuarantineConfig;
 use super::read::{FromNode, Section, listed, nearest};
+use super::trust::TrustConfig;
 
 /// Something with a name of the operator's choice.
 pub(crate) trait HasName {
     fn name(&self) -> &Located<String>;
+}
+
+impl HasName for SelectedChainConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
 }
 
 impl HasName for ClientConfig {
@@ -41,6 +49,12 @@ impl HasName for PolicyConfig {
 }
 
 impl HasName for QuarantineConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
+}
+
+impl HasName for TrustConfig {
     fn name(&self) -> &Located<String> {
         &self.name
     }

@@ -77,16 +77,20 @@ pub(crate) enum Right {
     Discover,
     /// Reading managed devices in Graph.
     ReadDevices,
+    /// Reading which compliance policies a device meets in Graph.
+    ReadPolicyStates,
     /// Asking the compliance service.
     AskCompliance,
+    /// Having certificate requests validated, and all that goes with it.
+    ValidateChallenges,
 }
 
 impl Right {
     /// The service that gives it.
     pub(crate) const fn resource(self) -> Resource {
         match self {
-            Self::Discover | Self::ReadDevices => Resource::Graph,
-            Self::AskCompliance => Resource::Intune,
+            Self::Discover | Self::ReadDevices | Self::ReadPolicyStates => Resource::Graph,
+            Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
 
@@ -98,7 +102,12 @@ impl Right {
                 "DeviceManagementManagedDevices.Read.All",
                 "DeviceManagementManagedDevices.ReadWrite.All",
             ],
+            Self::ReadPolicyStates => &[
+                "DeviceManagementConfiguration.Read.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
+            ],
             Self::AskCompliance => &["get_device_compliance"],
+            Self::ValidateChallenges => &["scep_challenge_provider"],
         }
     }
 }

@@ -38,11 +38,25 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// The compliance policies of a managed device in Graph, alone or in a batch.
+    PolicyStates,
+    /// Several requests to Graph at once.
+    Batch,
+    /// The validation of a certificate request.
+    ScepValidation,
+    /// The notification that a certificate was issued.
+    ScepSuccess,
+    /// The notification that none was issued.
+    ScepFailure,
+    /// The list of certificates to be revoked.
+    RevocationDownload,
+    /// What became of them.
+    RevocationUpload,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -54,6 +68,13 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::PolicyStates,
+        Self::Batch,
+        Self::ScepValidation,
+        Self::ScepSuccess,
+        Self::ScepFailure,
+        Self::RevocationDownload,
+        Self::RevocationUpload,
     ];
 
     /// The step of token requests for this resource.
@@ -124,6 +145,11 @@ pub enum Fault {
     },
     /// All devices of a page of [`Step::DeviceList`] have the serial number of the first.
     OneSerial,
+    /// Status 200 with this code, from [`Step::ScepValidation`] and its notifications.
+    Code {
+        /// As Intune writes it, e.g. `ChallengeExpired`.
+        code: String,
+    },
     /// Status 302 to this URL.
     Redirect {
         /// The header `Location`.

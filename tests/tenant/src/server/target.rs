@@ -8,6 +8,7 @@ use crate::compliance::Api;
 use crate::entra::{Version, asked_resource};
 use crate::fault::Step;
 use crate::graph::INTUNE;
+use crate::scep::Operation;
 
 /// One of the things that the tenant answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,15 @@ pub(crate) enum Target {
     ManagedDevice {
         id: String,
     },
+    /// The compliance policies of one managed device in Graph.
+    PolicyStates {
+        id: String,
+    },
+    /// Several requests to Graph at once.
+    Batch,
     ServerInfo(Api),
     Devices(Api),
+    Certificates(Operation),
 }
 
 const CRS: [&str; 4] = [
@@ -41,6 +49,8 @@ const CRS: [&str; 4] = [
     "resourceaccess",
     "complianceretrievalservice",
 ];
+
+const RACERTS: [&str; 3] = ["trafficgateway", "trafficroutingservice", "racerts"];
 
 impl Target {
     /// Reads the path of a URL.
@@ -55,6 +65,25 @@ impl Target {
                 ["ciscoise", "mdminfo"] => Some(Self::ServerInfo(Api::V3)),
                 _ => None,
             };
+        }
+        if let Some([service, group, action]) = segments.strip_prefix(&RACERTS) {
+            let operation = match (*service, *group, *action) {
+                ("statelesssceprequestvalidationservice", "scepactions", action) => match action {
+                    "validaterequest" => Operation::Validate,
+                    "successnotification" => Operation::NotifySuccess,
+                    "failurenotification" => Operation::NotifyFailure,
+                    _ => return None,
+                },
+                ("statelesspkiconnectorservice", "certificateauthorityrequests", action) => {
+                    match action {
+                        "downloadrevocationrequests" => Operation::DownloadRevocations,
+                        "uploadrevocationresults" => Operation::UploadRevocations,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            };
+            return Some(Self::Certificates(operation));
         }
         Some(match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
@@ -92,6 +121,16 @@ impl Target {
                     .strip_suffix("')")?
                     .to_owned(),
             },
+            [
+                "v1.0",
+                "devicemanagement",
+                "manageddevices",
+                id,
+                "devicecompliancepolicystates",
+            ] => Self::PolicyStates {
+                id: (*id).to_owned(),
+            },
+            ["v1.0", "$batch"] => Self::Batch,
             ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
             [
                 "statelessnacservice",
@@ -107,7 +146,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } => Method::POST,
+            Self::Token { .. } | Self::Batch | Self::Certificates(_) => Method::POST,
             _ => Method::GET,
         }
     }
@@ -123,7 +162,10 @@ impl Target {
             Self::Discovery { .. } => vec![Step::Discovery],
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
+            Self::PolicyStates { .. } => vec![Step::PolicyStates],
+            Self::Batch => vec![Step::Batch],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
+            Self::Certificates(operation) => vec![operation.step()],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
                     name.eq_ignore_ascii_case("querycriteria") && value == "compliance"
@@ -137,9 +179,12 @@ impl Target {
         }
     }
 
-    /// Whether it belongs to the compliance service, which lives on a scale unit.
+    /// Whether it belongs to a service that lives on a scale unit.
     pub(crate) fn on_scale_unit(&self) -> bool {
-        matches!(self, Self::ServerInfo(_) | Self::Devices(_))
+        matches!(
+            self,
+            Self::ServerInfo(_) | Self::Devices(_) | Self::Certificates(_)
+        )
     }
 }
 
@@ -188,6 +233,11 @@ mod tests {
             ("/v1.0/deviceManagement/managedDevices/7", one.clone()),
             ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
             ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/deviceCompliancePolicyStates",
+                Some(Target::PolicyStates { id: "7".to_owned() }),
+            ),
+            ("/v1.0/$batch", Some(Target::Batch)),
             ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
             ("/beta/deviceManagement/managedDevices", None),
         ] {
@@ -222,6 +272,18 @@ mod tests {
             ),
             (
                 "/TrafficGateway/TrafficRoutingService/ResourceAccess/ComplianceRetrievalService/",
+                None,
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessScepRequestValidationService/ScepActions/validateRequest",
+                Some(Target::Certificates(Operation::Validate)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/CertificateAuthorityRequests/uploadRevocationResults",
+                Some(Target::Certificates(Operation::UploadRevocations)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/ScepActions/validateRequest",
                 None,
             ),
             ("/", None),
