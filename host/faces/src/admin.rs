@@ -14,6 +14,7 @@ use portreeve_gateway::inventory::{Inventory, Phase, Progress, RequestError, Syn
 use portreeve_store::{OfflineError, backup};
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::CredentialExpiry;
 use crate::dispatch::Caller;
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
@@ -31,10 +32,17 @@ pub(crate) struct SyncQuery {
 pub(crate) async fn connectors(State(faces): State<Arc<Faces>>) -> Response {
     let status = faces.gateway.status();
     let inventories = faces.inventory.as_deref();
+    let configuration = faces.configuration.get();
+    let expiries = configuration.map_or_else(Vec::new, |it| it.expiries());
     let connectors: Vec<ConnectorView> = status
         .sources
         .into_iter()
         .map(|source| ConnectorView {
+            expires: expiries
+                .iter()
+                .filter(|expiry| *expiry.connector == *source.name)
+                .map(ExpiryView::of)
+                .collect(),
             inventory: inventories
                 .and_then(|inventory| inventory.progress(&source.name).ok())
                 .map(|progress| ProgressView::of(&progress.borrow())),
@@ -157,6 +165,27 @@ struct ConnectorView {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     inventory: Option<ProgressView>,
+    expires: Vec<ExpiryView>,
+}
+
+/// A secret or certificate that ends some day.
+#[derive(Debug, Serialize)]
+struct ExpiryView {
+    name: String,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<String>,
+}
+
+impl ExpiryView {
+    fn of(expiry: &CredentialExpiry) -> Self {
+        let expires_at = Rfc3339(expiry.expires_at).to_bytes();
+        Self {
+            name: expiry.name.clone(),
+            expires_at: String::from_utf8_lossy(&expires_at).into_owned(),
+            thumbprint: expiry.thumbprint.clone(),
+        }
+    }
 }
 
 /// How far an inventory is.

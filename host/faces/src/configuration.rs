@@ -26,6 +26,24 @@ pub trait Configuration: Send + Sync + fmt::Debug {
 
     /// What is in force.
     fn state(&self) -> ConfigurationState;
+
+    /// Secrets and certificates of connectors that end some day.
+    fn expiries(&self) -> Vec<CredentialExpiry> {
+        Vec::new()
+    }
+}
+
+/// A secret or certificate of a connector that ends some day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialExpiry {
+    /// Name of the connector.
+    pub connector: String,
+    /// Name of the credential, or `trust` for a certificate that is trusted.
+    pub name: String,
+    /// SHA-1 of a certificate, 40 hexadecimal digits in upper case.
+    pub thumbprint: Option<String>,
+    /// Its end.
+    pub expires_at: Timestamp,
 }
 
 /// What is in force.

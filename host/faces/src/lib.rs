@@ -53,7 +53,9 @@ pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
-pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
+pub use configuration::{
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry,
+};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod deciders;
+mod expiry;
 mod moment;
 mod output;
 mod reload;

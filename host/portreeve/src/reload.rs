@@ -8,13 +8,15 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use portreeve_domain::Timestamp;
 use portreeve_faces::{
-    Configuration, ConfigurationRefused, ConfigurationState, ReloadError, Reloader,
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry, ReloadError,
+    Reloader,
 };
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::assemble;
 use crate::config::{Config, Problem, Problems, ProcessEnvironment};
 use crate::deciders::Deciders;
+use crate::expiry::{self, Expiries, Expiring};
 
 /// Keys of `[server]` whose files are read again.
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
@@ -34,6 +36,7 @@ pub(crate) struct Reloading {
     turn: tokio::sync::Mutex<()>,
     outcomes: IntCounterVec,
     loaded_at: IntGauge,
+    expiries: Expiries,
 }
 
 impl fmt::Debug for Reloading {
@@ -51,6 +54,7 @@ pub(crate) struct Snapshot {
     path: PathBuf,
     digest: String,
     shown: toml::Table,
+    expiring: Vec<Expiring>,
 }
 
 impl Snapshot {
@@ -59,6 +63,7 @@ impl Snapshot {
             path: config.path.clone(),
             digest: config.digest.clone(),
             shown: shown(config),
+            expiring: expiry::all(config),
         }
     }
 }
@@ -102,7 +107,13 @@ impl Reloading {
             turn: tokio::sync::Mutex::new(()),
             outcomes,
             loaded_at,
+            expiries: Expiries::new(snapshot.expiring, registry)?,
         })
+    }
+
+    /// Tells the log once a day what expires. Does not end.
+    pub(crate) async fn watch_expiries(&self) {
+        self.expiries.watch().await;
     }
 
     async fn read_again(&self) -> Result<ConfigurationState, Problems> {
@@ -112,12 +123,14 @@ impl Reloading {
         let config = read.map_err(|error| Problem::nowhere(error.to_string()))??;
         let shown = shown(&config);
         let digest = config.digest.clone();
+        let expiring = expiry::all(&config);
         let candidate = self.deciders.load(&config).await?;
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
             .map_err(|error| explain(&error))?;
         self.deciders.put_in_force(candidate);
+        self.expiries.replace(expiring);
         Ok(ConfigurationState {
             loaded_at: Timestamp::now(),
             digest,
@@ -157,6 +170,10 @@ impl Configuration for Reloading {
             }
         }
         .boxed()
+    }
+
+    fn expiries(&self) -> Vec<CredentialExpiry> {
+        self.expiries.of_connectors()
     }
 
     fn state(&self) -> ConfigurationState {

@@ -14,10 +14,12 @@ mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
+mod secret;
 mod serve;
 mod session;
 pub(crate) mod store;
 mod sync;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -113,6 +115,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Certificate(command) => {
             quiet()?;
             certificate::run(&command)
+        }
+        Command::Trust(command) => {
+            quiet()?;
+            trust::run(&command, environment)
+        }
+        Command::Secret(command) => {
+            quiet()?;
+            secret::run(&command, environment)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
