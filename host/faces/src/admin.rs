@@ -14,7 +14,6 @@ use portreeve_gateway::inventory::{Inventory, Phase, Progress, RequestError, Syn
 use portreeve_store::{OfflineError, backup};
 use serde::{Deserialize, Serialize};
 
-use crate::configuration::CredentialExpiry;
 use crate::dispatch::Caller;
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
@@ -26,38 +25,6 @@ use crate::text::Rfc3339;
 pub(crate) struct SyncQuery {
     /// Read everything, not only what changed.
     full: bool,
-}
-
-/// `GET /v1/admin/connectors`: all connectors and their inventories.
-pub(crate) async fn connectors(State(faces): State<Arc<Faces>>) -> Response {
-    let status = faces.gateway.status();
-    let inventories = faces.inventory.as_deref();
-    let configuration = faces.configuration.get();
-    let expiries = configuration.map_or_else(Vec::new, |it| it.expiries());
-    let connectors: Vec<ConnectorView> = status
-        .sources
-        .into_iter()
-        .map(|source| ConnectorView {
-            expires: expiries
-                .iter()
-                .filter(|expiry| *expiry.connector == *source.name)
-                .map(ExpiryView::of)
-                .collect(),
-            inventory: inventories
-                .and_then(|inventory| inventory.progress(&source.name).ok())
-                .map(|progress| ProgressView::of(&progress.borrow())),
-            state: match &source.health {
-                portreeve_gateway::Health::Ok => "ok",
-                portreeve_gateway::Health::Failing(_) => "failing",
-            },
-            detail: match source.health {
-                portreeve_gateway::Health::Ok => None,
-                portreeve_gateway::Health::Failing(detail) => Some(detail),
-            },
-            name: source.name,
-        })
-        .collect();
-    answer(&serde_json::json!({ "connectors": connectors }))
 }
 
 /// `GET /v1/admin/connectors/{name}/sync`: how far the inventory is.
@@ -154,43 +121,13 @@ fn failed(error: &SyncError) -> Problem {
     Problem::new(ProblemKind::SourceFailed, error.to_string())
 }
 
-fn answer(view: &impl Serialize) -> Response {
+pub(crate) fn answer(view: &impl Serialize) -> Response {
     (StatusCode::OK, [(CACHE_CONTROL, "no-store")], Json(view)).into_response()
-}
-
-#[derive(Debug, Serialize)]
-struct ConnectorView {
-    name: Arc<str>,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    inventory: Option<ProgressView>,
-    expires: Vec<ExpiryView>,
-}
-
-/// A secret or certificate that ends some day.
-#[derive(Debug, Serialize)]
-struct ExpiryView {
-    name: String,
-    expires_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thumbprint: Option<String>,
-}
-
-impl ExpiryView {
-    fn of(expiry: &CredentialExpiry) -> Self {
-        let expires_at = Rfc3339(expiry.expires_at).to_bytes();
-        Self {
-            name: expiry.name.clone(),
-            expires_at: String::from_utf8_lossy(&expires_at).into_owned(),
-            thumbprint: expiry.thumbprint.clone(),
-        }
-    }
 }
 
 /// How far an inventory is.
 #[derive(Debug, Serialize)]
-struct ProgressView {
+pub(crate) struct ProgressView {
     activity: &'static str,
     kind: Option<&'static str>,
     runs: u64,
@@ -207,7 +144,7 @@ struct ProgressView {
 }
 
 impl ProgressView {
-    fn of(progress: &Progress) -> Self {
+    pub(crate) fn of(progress: &Progress) -> Self {
         let moment = |moment: Option<Timestamp>| {
             moment.map(|moment| String::from_utf8_lossy(&Rfc3339(moment).to_bytes()).into_owned())
         };

@@ -19,6 +19,7 @@ mod check;
 mod clearpass;
 mod clients;
 mod configuration;
+mod connectors;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
@@ -43,6 +44,7 @@ mod quarantine;
 mod radius;
 mod request_id;
 mod rest;
+mod scep;
 mod server;
 mod settings;
 mod text;
@@ -54,7 +56,7 @@ pub use clients::{
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
 pub use configuration::{
-    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry,
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry, CycleError, Cycled,
 };
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;

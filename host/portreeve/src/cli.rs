@@ -6,6 +6,8 @@ mod list;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
+mod scep;
 mod secret;
 mod trust;
 
@@ -24,6 +26,8 @@ pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use record::RecordCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 pub(crate) use secret::{SecretCommand, SecretKey, SecretRotate, SecretSeal};
 pub(crate) use trust::{TrustCommand, TrustFetch, TrustImport, TrustList, TrustShow, TrustTerms};
 
@@ -76,7 +80,7 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = device::DEVICE_HELP)]
     Device(Box<DeviceCommand>),
     /// Work with connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = record::RECORD_HELP)]
     Connector(ConnectorCommand),
     /// Look after what is kept over restarts
     #[command(subcommand, after_help = STORE_HELP)]
@@ -99,6 +103,12 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
@@ -127,6 +137,8 @@ pub(crate) enum ConnectorCommand {
     /// Read all devices of a connector's source now
     #[command(after_help = CONNECTOR_SYNC_HELP)]
     Sync(ConnectorSync),
+    #[command(flatten)]
+    Record(RecordCommand),
 }
 
 #[derive(Debug, Subcommand)]

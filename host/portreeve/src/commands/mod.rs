@@ -13,7 +13,9 @@ mod plugin;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
+mod scep;
 mod secret;
 mod serve;
 mod session;
@@ -75,6 +77,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
         }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Store(command) => {
             quiet()?;
             let arguments = command.arguments();
@@ -107,6 +113,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
+        }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
