@@ -23,9 +23,11 @@ use crate::expiry::{self, Expiries, Expiring};
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "clients",
     "connectors",
+    "egress",
+    "trust",
     "chain",
     "chains",
     "policies",
