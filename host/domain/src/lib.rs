@@ -21,7 +21,7 @@ mod subject;
 mod timestamp;
 mod view;
 
-pub use action::ActionKind;
+pub use action::{ActionKind, ActionName, NoSuchAction};
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
 pub use decision::{Decision, Obligation, ObligationKind, Reason, Remediation, Verdict};
 pub use device::{

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::{Chain, Decided};
 use crate::feed::Feed;
 use crate::fetch::Fetcher;
+use crate::job::ActionRules;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::metrics::{CacheFigures, Metrics};
@@ -36,6 +37,7 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
     pub(crate) journal: Option<Journal>,
+    pub(crate) action_rules: ActionRules,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
     verdicts: Arc<VerdictCache<Decided>>,
@@ -141,6 +143,7 @@ impl Gateway {
             sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
+            action_rules: settings.actions,
             journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
             verdicts,

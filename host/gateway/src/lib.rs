@@ -18,6 +18,7 @@ pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
+mod job;
 mod journal;
 mod kept;
 mod memory;
@@ -40,10 +41,14 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 /// The device cache with what is prepared beside its records.
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
-pub use action::{Action, ActionError, ActionFailure, ActionState};
+pub use action::{
+    Action, ActionError, ActionFailure, ActionRight, ActionState, ActionTicket, ArgumentsError,
+    PossibleAction,
+};
 pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
 pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, Status};
+pub use job::{ActionRules, ConfirmBy};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};

@@ -14,9 +14,14 @@ use crate::guarded::Guard;
 use crate::limits::{Limits, PageLimits};
 use crate::load::{Plugin, Pre};
 use crate::plugin_log::PluginLog;
-use crate::since_v0_1::{Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest};
+use crate::since_v0_1::{
+    ActionsGuest, Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest,
+};
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
+
+/// Calls about actions that are under way at once.
+const MOST_ACTIONS: usize = 4;
 
 /// What the operator decided about one connector instance.
 #[derive(Debug)]
@@ -94,6 +99,9 @@ pub(crate) struct Inner {
     /// Of its own, with its own instance and breaker: a page that takes long,
     /// or a plugin that breaks over one, does not hold up look-ups.
     pub(crate) page_guard: Guard<ConnectorData, InventoryGuest>,
+    /// Of its own as well: who acts on hundreds of devices does not hold up
+    /// look-ups.
+    pub(crate) action_guard: Guard<ConnectorData, ActionsGuest>,
 }
 
 impl fmt::Debug for Connector {
@@ -148,6 +156,14 @@ impl Plugin {
                     wall_clock: pages.wall_clock,
                     handover: pages.bytes,
                     concurrent_calls: 1,
+                    ..limits.clone()
+                },
+                settings.breaker,
+                Arc::clone(&log),
+            ),
+            action_guard: Guard::new(
+                Limits {
+                    concurrent_calls: MOST_ACTIONS,
                     ..limits.clone()
                 },
                 settings.breaker,

@@ -8,6 +8,7 @@ use portreeve_plugin::connector::state;
 use portreeve_plugin::http::{Error, Request, Response};
 use portreeve_plugin::settings::document;
 
+use crate::actions::Acting;
 use crate::services::Services;
 use crate::settings::Settings;
 
@@ -29,28 +30,8 @@ impl Host {
 
 impl Services for Host {
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
-        let id = request_id();
-        let result = Request::get(url)
-            .header("accept", accept)
-            .header("client-request-id", &id)
-            .send();
-        // Microsoft's support asks for the id of a request that went wrong.
-        match &result {
-            Ok(response) if response.status == 200 => {}
-            Ok(response) => portreeve_plugin::warn!(
-                "the answer is not the wanted one",
-                status = response.status,
-                client_request_id = id
-            ),
-            Err(error) => portreeve_plugin::warn!(
-                "there is no answer",
-                error = format!("{error:?}"),
-                client_request_id = id
-            ),
-        }
-        result
+        sent(Request::get(url).header("accept", accept))
     }
-
     fn now_ms(&self) -> u64 {
         clock::now_ms()
     }
@@ -94,6 +75,58 @@ impl Services for Host {
     fn renew_credential(&self, slot: &str) -> Info {
         credentials::renew(slot)
     }
+}
+
+impl Acting for Host {
+    fn post(&self, url: &str, body: Option<&str>) -> Result<Response, Error> {
+        let bytes = body.unwrap_or_default().as_bytes().to_vec();
+        let request = Request::post(url, bytes).header("accept", "application/json");
+        sent(match body {
+            Some(_) => request.header("content-type", "application/json"),
+            None => request,
+        })
+    }
+
+    fn versioned(&self, key: &str) -> Result<(Vec<u8>, u64), String> {
+        match state::get(key) {
+            Ok(Some(entry)) => Ok((entry.value, entry.version)),
+            Ok(None) => Ok((Vec::new(), 0)),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
+    fn replace(&self, key: &str, value: &[u8], version: u64, ttl_ms: u64) -> Result<bool, String> {
+        match state::set(key, value, Some(version), Some(ttl_ms)) {
+            Ok(_) => Ok(true),
+            Err(state::Error::Conflict) => Ok(false),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
+    fn credential(&self, slot: &str) -> Info {
+        credentials::describe(slot)
+    }
+}
+
+/// Sends a request under an id of its own.
+fn sent(request: Request) -> Result<Response, Error> {
+    let id = request_id();
+    let result = request.header("client-request-id", &id).send();
+    // Microsoft's support asks for the id of a request that went wrong.
+    match &result {
+        Ok(response) if matches!(response.status, 200..=204) => {}
+        Ok(response) => portreeve_plugin::warn!(
+            "the answer is not the wanted one",
+            status = response.status,
+            client_request_id = id
+        ),
+        Err(error) => portreeve_plugin::warn!(
+            "there is no answer",
+            error = format!("{error:?}"),
+            client_request_id = id
+        ),
+    }
+    result
 }
 
 /// An id of the shape of a GUID (RFC 9562 version 8). It has to be different

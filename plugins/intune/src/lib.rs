@@ -8,12 +8,11 @@
 //! The parts: `discovery` finds the service, `retrieval` asks it, `answer` reads
 //! what it says and `device` makes a device record of it, `check` tries all of
 //! that for an administrator, `inventory` reads the whole fleet from Graph,
-//! `errors` says what a failure means. Everything but
+//! `actions` acts on devices through Graph, `errors` says what a failure means. Everything but
 //! this file talks to its host through the trait in `services`, so it runs in
 //! plain tests as well.
-//!
-//! It acts on no device.
 
+mod actions;
 mod address;
 mod answer;
 mod check;
@@ -28,6 +27,7 @@ mod services;
 mod settings;
 mod xml;
 
+use portreeve_plugin::connector::actions::{Action, Guest as Actions, Ticket};
 use portreeve_plugin::connector::inventory::{Guest as Inventory, Page, SyncError};
 use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
@@ -57,8 +57,8 @@ impl Plugin for Intune {
                 slot(
                     Party::Graph,
                     "Application in Microsoft Entra that may read service principals, to find the \
-                     compliance service, and devices if there is to be an inventory. Scope \
-                     `https://graph.microsoft.com/.default`.",
+                     compliance service, devices if there is to be an inventory, and act on them \
+                     if that is wanted. Scope `https://graph.microsoft.com/.default`.",
                     &[Party::Graph, Party::Devices],
                 ),
                 slot(
@@ -109,6 +109,25 @@ impl Inventory for Intune {
     }
 }
 
+impl Actions for Intune {
+    fn supported(device: String) -> Result<Vec<String>, Error> {
+        log::report_panics();
+        Ok(actions::supported(&Host, &device))
+    }
+
+    fn start(device: String, action: Action, key: String) -> Result<Ticket, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        actions::start(&Host, &settings, &device, action, &key)
+    }
+
+    fn status(device: String, ticket: String) -> Result<Ticket, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        actions::status(&Host, &settings, &device, &ticket)
+    }
+}
+
 fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
     CredentialSlot {
         name: party.slot().to_owned(),
@@ -126,3 +145,4 @@ fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
 
 portreeve_plugin::export_connector!(Intune);
 portreeve_plugin::export_inventory!(Intune);
+portreeve_plugin::export_actions!(Intune);

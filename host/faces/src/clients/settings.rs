@@ -32,6 +32,9 @@ pub struct ClientSettings {
     pub facts: Option<Arc<ShownFacts>>,
     /// The actions that it may ask for.
     pub actions: Vec<ActionKind>,
+    /// Those of them that it may ask for in protocols without confirmation,
+    /// though they are not harmless.
+    pub unconfirmed_actions: Vec<ActionKind>,
     /// How often it may ask. `None`: as often as it likes.
     pub rate_limit: Option<RateLimit>,
 }
@@ -49,6 +52,7 @@ impl Default for ClientSettings {
             sources: None,
             facts: None,
             actions: Vec::new(),
+            unconfirmed_actions: Vec::new(),
             rate_limit: None,
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
+use super::bindings::actions::exports::portreeve::connector::actions;
 use super::bindings::connector::portreeve as host;
 use super::bindings::inventory::exports::portreeve::connector::inventory;
 use super::bindings::{connector, policy};
@@ -19,6 +20,8 @@ pub(crate) struct ConnectorPre {
     pub(crate) connector: connector::MdmConnectorPre<ConnectorData>,
     /// Where its inventory is, if it has one.
     pub(crate) inventory: Option<inventory::GuestIndices>,
+    /// Where its actions are, if it has any.
+    pub(crate) actions: Option<actions::GuestIndices>,
 }
 
 /// A policy whose imports are resolved and whose exports are checked.
@@ -53,6 +56,9 @@ const CONNECTOR_IMPORTS: &[&str] = &[
 
 /// What a connector may export besides, to be read as a whole.
 const INVENTORY: &str = "portreeve:connector/inventory";
+
+/// What a connector may export besides, to act on devices.
+const ACTIONS: &str = "portreeve:connector/actions";
 
 /// WASI that every connector finds, though most of it leads nowhere: standard
 /// libraries import more than a program uses.
@@ -89,13 +95,17 @@ impl Worlds {
     pub(crate) fn connector(&self, component: &Component) -> wasmtime::Result<ConnectorPre> {
         let instance = self.connector.instantiate_pre(component)?;
         let described = component.component_type();
-        let mut exports = described.exports(component.engine());
-        let has_inventory = exports.any(|(name, _)| is_of_track(name, INVENTORY));
+        let has = |interface| {
+            let mut exports = described.exports(component.engine());
+            exports.any(|(name, _)| is_of_track(name, interface))
+        };
         // One of the name but of another shape is refused, as it is with what
         // every connector has to export.
-        let inventory = has_inventory.then(|| inventory::GuestIndices::new(&instance));
+        let inventory = has(INVENTORY).then(|| inventory::GuestIndices::new(&instance));
+        let actions = has(ACTIONS).then(|| actions::GuestIndices::new(&instance));
         Ok(ConnectorPre {
             inventory: inventory.transpose()?,
+            actions: actions.transpose()?,
             connector: connector::MdmConnectorPre::new(instance)?,
         })
     }

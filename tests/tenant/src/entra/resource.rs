@@ -77,6 +77,12 @@ pub(crate) enum Right {
     Discover,
     /// Reading managed devices in Graph.
     ReadDevices,
+    /// Actions on managed devices in Graph.
+    ActOnDevices,
+    /// Erasing them.
+    WipeDevices,
+    /// Messages to their users.
+    NotifyUsers,
     /// Asking the compliance service.
     AskCompliance,
 }
@@ -85,7 +91,11 @@ impl Right {
     /// The service that gives it.
     pub(crate) const fn resource(self) -> Resource {
         match self {
-            Self::Discover | Self::ReadDevices => Resource::Graph,
+            Self::Discover
+            | Self::ReadDevices
+            | Self::ActOnDevices
+            | Self::WipeDevices
+            | Self::NotifyUsers => Resource::Graph,
             Self::AskCompliance => Resource::Intune,
         }
     }
@@ -97,6 +107,15 @@ impl Right {
             Self::ReadDevices => &[
                 "DeviceManagementManagedDevices.Read.All",
                 "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
+            Self::ActOnDevices => &["DeviceManagementManagedDevices.PrivilegedOperations.All"],
+            Self::WipeDevices => &[
+                "DeviceManagementManagedDevices.ReadWrite.All",
+                "DeviceManagementManagedDevices.PrivilegedOperations.All",
+            ],
+            Self::NotifyUsers => &[
+                "DeviceManagementManagedDevices.ReadWrite.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
         }

@@ -38,11 +38,13 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// An action on a managed device in Graph.
+    DeviceAction,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -54,6 +56,7 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::DeviceAction,
     ];
 
     /// The step of token requests for this resource.

@@ -1,5 +1,6 @@
 //! Microsoft Graph: the list of endpoints of the Intune service principal, and managed devices.
 
+mod action;
 mod devices;
 mod filter;
 mod property;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::graph_timestamp;
 use crate::entra::{Denied, Resource, Right};
 
+pub(crate) use action::{Kind as ActionKind, kind as action_kind};
 pub(crate) use devices::{Refused, device, page};
 
 /// A real list of 21 August 2026, with 219 entries.
@@ -104,7 +106,7 @@ pub(crate) fn denied(
     match (denied, resource) {
         (Denied::Missing, _) => invalid("Access token is empty."),
         (Denied::Invalid(message), _) => invalid(message),
-        (Denied::Role, Resource::Graph) if right == Right::ReadDevices => (
+        (Denied::Role, Resource::Graph) if right != Right::Discover => (
             StatusCode::FORBIDDEN,
             error(
                 "Forbidden",

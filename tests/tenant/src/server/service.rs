@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::action::Actions;
 use super::target::Target;
 use crate::clock::Clock;
 use crate::compliance::ComplianceService;
@@ -48,6 +49,7 @@ pub(crate) struct Service {
     pub(crate) endpoints: Endpoints,
     pub(crate) compliance: ComplianceService,
     pub(crate) faults: Faults,
+    pub(crate) actions: Actions,
     /// Entries on a page of the discovery; 0 for all on one.
     pub(crate) page_size: AtomicUsize,
     /// The address of Entra and Graph, and the same under the other names of the certificate.
@@ -181,7 +183,9 @@ impl Service {
                 self.entra_answer(token, parts)
             }
             Target::Discovery { intune } => self.discovery(*intune, query, parts),
+            Target::DeviceAction { id, kind } => self.act(id, kind, body, parts),
             Target::ManagedDevices => {
+                self.settle();
                 let one_serial = fault == Some(&Fault::OneSerial);
                 self.graph_answer(parts, || {
                     let directory = self.compliance.directory.read();
@@ -189,6 +193,7 @@ impl Service {
                 })
             }
             Target::ManagedDevice { id } => self.graph_answer(parts, || {
+                self.settle();
                 let directory = self.compliance.directory.read();
                 let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
                 device
@@ -271,6 +276,44 @@ impl Service {
         }
     }
 
+    /// Takes an action on a device on, if the token is right.
+    fn act(
+        &self,
+        id: &str,
+        kind: &'static graph::ActionKind,
+        body: &[u8],
+        parts: &Parts,
+    ) -> Response<Bytes> {
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        if let Err(denied) = self.entra.authorize(&parts.headers, kind.right, now) {
+            return self.denied(denied, kind.right, parts);
+        }
+        let refused = |status, code: &str, message: &str| {
+            let body = graph::error(code, message, &correlation(parts), now);
+            json_answer(status, &body)
+        };
+        let mut directory = self.compliance.directory.write();
+        let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
+        let Some(mut device) = device else {
+            let message = "The resource could not be found.";
+            return refused(StatusCode::NOT_FOUND, "ResourceNotFound", message);
+        };
+        if let Err(message) = kind.take_on(&mut device, body, now_ms) {
+            return refused(StatusCode::BAD_REQUEST, "BadRequest", &message);
+        }
+        self.actions.note(&device, kind, body, now_ms);
+        directory.add(device);
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        answer
+    }
+
+    /// Lets devices do what they were told long enough ago.
+    fn settle(&self) {
+        let now = self.clock.now_ms();
+        self.actions.settle(&self.compliance.directory, now);
+    }
+
     /// Answers for the compliance service if the token is right.
     fn guarded(
         &self,
@@ -320,6 +363,7 @@ impl Service {
         let right = match step {
             Step::Discovery => Right::Discover,
             Step::DeviceList | Step::Device => Right::ReadDevices,
+            Step::DeviceAction => Right::ActOnDevices,
             _ => Right::AskCompliance,
         };
         let (status, retry_after) = match fault {
@@ -364,7 +408,7 @@ impl Service {
             _ => return None,
         };
         let mut answer = match step {
-            Step::Discovery | Step::DeviceList | Step::Device => {
+            Step::Discovery | Step::DeviceList | Step::Device | Step::DeviceAction => {
                 let code = if status == StatusCode::TOO_MANY_REQUESTS {
                     "TooManyRequests"
                 } else {

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::compliance::Api;
 use crate::entra::{Version, asked_resource};
 use crate::fault::Step;
-use crate::graph::INTUNE;
+use crate::graph::{ActionKind, INTUNE, action_kind};
 
 /// One of the things that the tenant answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,11 @@ pub(crate) enum Target {
     /// One managed device in Graph.
     ManagedDevice {
         id: String,
+    },
+    /// An action on a managed device in Graph.
+    DeviceAction {
+        id: String,
+        kind: &'static ActionKind,
     },
     ServerInfo(Api),
     Devices(Api),
@@ -86,6 +91,22 @@ impl Target {
             ["v1.0", "devicemanagement", "manageddevices", id] => Self::ManagedDevice {
                 id: (*id).to_owned(),
             },
+            [
+                version @ ("v1.0" | "beta"),
+                "devicemanagement",
+                "manageddevices",
+                id,
+                action,
+            ] => {
+                let kind = action_kind(action)?;
+                if kind.beta && *version != "beta" {
+                    return None;
+                }
+                Self::DeviceAction {
+                    id: (*id).to_owned(),
+                    kind,
+                }
+            }
             ["v1.0", "devicemanagement", device] => Self::ManagedDevice {
                 id: device
                     .strip_prefix("manageddevices('")?
@@ -107,7 +128,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } => Method::POST,
+            Self::Token { .. } | Self::DeviceAction { .. } => Method::POST,
             _ => Method::GET,
         }
     }
@@ -123,6 +144,7 @@ impl Target {
             Self::Discovery { .. } => vec![Step::Discovery],
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
+            Self::DeviceAction { .. } => vec![Step::DeviceAction],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
@@ -188,7 +210,18 @@ mod tests {
             ("/v1.0/deviceManagement/managedDevices/7", one.clone()),
             ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
             ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
-            ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/syncDevice",
+                Some(Target::DeviceAction {
+                    id: "7".to_owned(),
+                    kind: action_kind("syncDevice").unwrap(),
+                }),
+            ),
+            ("/v1.0/deviceManagement/managedDevices/7/explode", None),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/sendCustomNotificationToCompanyPortal",
+                None,
+            ),
             ("/beta/deviceManagement/managedDevices", None),
         ] {
             assert_eq!(Target::of(path), expected, "{path}");

@@ -19,7 +19,7 @@ use crate::device::{Device, Directory, well_known};
 use crate::entra::{Application, Entra, Secret, Signer};
 use crate::fault::Faults;
 use crate::graph::Endpoints;
-use crate::server::{Address, Listener, Service, Unit};
+use crate::server::{Actions, Address, Listener, Service, Unit};
 
 /// How a tenant starts; made by [`Tenant::builder`].
 #[derive(Debug)]
@@ -197,6 +197,7 @@ impl Builder {
             endpoints: Endpoints::recorded()?,
             compliance: ComplianceService::new(directory),
             faults: Faults::default(),
+            actions: Actions::default(),
             page_size: AtomicUsize::new(self.page_size),
             origins,
             units: RwLock::new(vec![Unit {

@@ -1,0 +1,5 @@
+//! Acting on devices.
+
+mod rules;
+
+pub use self::rules::{ActionRules, ConfirmBy};
