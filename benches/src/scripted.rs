@@ -12,8 +12,8 @@ use portreeve_domain::{
 };
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Form, Gateway, GatewaySettings, Health, Hit, Hole, Lookup,
-    Memory, Moving, OnError, PolicyError, PolicySettings, Source, SourceError, SourceSettings,
-    Text,
+    Memory, Mode, Moving, OnError, PolicyError, PolicySettings, Source, SourceError,
+    SourceSettings, Text,
 };
 use prometheus::Registry;
 
@@ -125,14 +125,16 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
             freshness: FRESHNESS,
             timeout: Duration::from_secs(10),
         }],
-        chain: chain
+        chains: chain
             .map(|(position, evaluator)| PolicySettings {
                 name: format!("policy-{position}").into(),
                 digest: "0".into(),
                 evaluator,
                 on_error: OnError::Deny,
+                mode: Mode::Enforce,
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .into(),
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(
             CacheSettings {

@@ -20,6 +20,7 @@ mod mac;
 mod subject;
 mod timestamp;
 mod view;
+mod words;
 
 pub use action::{ActionKind, ActionName, NoSuchAction};
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
@@ -38,3 +39,4 @@ pub use subject::{
 };
 pub use timestamp::Timestamp;
 pub use view::{NoSuchFact, ShownFact, ShownFacts, SourceSet, View};
+pub use words::DeviceType;

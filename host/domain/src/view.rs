@@ -23,8 +23,16 @@ impl View {
 
     /// Whether he is shown what else a device is called than what he asked by.
     pub fn shows_identifiers(&self) -> bool {
+        self.shows(&ShownFact::Identifiers)
+    }
+
+    /// Whether he is shown a fact about devices.
+    pub fn shows(&self, fact: &ShownFact) -> bool {
         let facts = self.facts.as_ref();
-        facts.is_none_or(|facts| facts.show(&ShownFact::Identifiers))
+        facts.is_none_or(|facts| {
+            let is_attribute = matches!(fact, ShownFact::Attribute(_));
+            facts.show(fact) || (is_attribute && facts.show(&ShownFact::Attributes))
+        })
     }
 
     /// The device as he is shown it. Identifiers by which he `asked` are no

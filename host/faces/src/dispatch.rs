@@ -26,8 +26,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, configuration, intune, ise, jamf, kandji, openapi, operations, pxgrid,
-    quarantine, radius, rest, token,
+    admin, clearpass, configuration, intune, ise, jamf, kandji, lists, openapi, operations,
+    policies, pxgrid, quarantine, radius, rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -77,6 +77,8 @@ impl Dispatcher {
             .route("/v1/admin/store/backup", post(admin::back_up))
             .merge(pxgrid::admin::routes())
             .merge(quarantine::routes())
+            .merge(policies::routes())
+            .merge(lists::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))
             .route("/readyz", get(operations::readyz))

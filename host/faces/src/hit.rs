@@ -47,7 +47,7 @@ impl Dispatcher {
         let roster = self.faces.clients.now();
         let certified = peer.client(&roster);
         let client = roster
-            .authenticate(headers, certified.client(), peer.address)
+            .authenticate(headers, certified.client(), peer)
             .ok()
             .filter(|client| client.may_use(Face::Rest))?;
         let asked = Asked {

@@ -12,6 +12,8 @@
 //! "we cannot tell" are three different answers.
 
 mod admin;
+#[doc(hidden)]
+pub mod bench;
 mod body;
 mod clearpass;
 mod clients;
@@ -27,10 +29,12 @@ mod jamf;
 mod journal;
 mod json;
 mod kandji;
+mod lists;
 mod metrics;
 mod openapi;
 mod operations;
 mod path;
+mod policies;
 mod problem;
 mod pxgrid;
 mod quarantine;

@@ -107,7 +107,9 @@ impl Gateway {
         let rules = self.rules.load();
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
-        let decided = rules.chain.remembered(&subject, provenance)?;
+        let decided = rules
+            .chain(&subject.connection)
+            .remembered(&subject, provenance)?;
         let decided = rules.confine(decided, &subject);
         let (outcome, logged) = self.outcome(&decided, &subject, &rules);
         let repeated = logged.as_ref().filter(|logged| logged.repeats);
@@ -145,9 +147,10 @@ impl Gateway {
         let rules = self.rules.load_full();
         let subject = Arc::new(subject(question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
-        let decided = match rules.chain.remembered(&subject, provenance) {
+        let chain = rules.chain(&subject.connection);
+        let decided = match chain.remembered(&subject, provenance) {
             Some(decided) => decided,
-            None => rules.chain.decide(&subject, provenance).await,
+            None => chain.decide(&subject, provenance).await,
         };
         let decided = rules.confine(decided, &subject);
         let subject = Arc::unwrap_or_clone(subject);
@@ -239,13 +242,13 @@ impl Gateway {
             }
             _ => Arc::new(Prepared::new(
                 sighted,
-                rules,
+                (rules, rules.chain(question.connection()).id()),
                 decided.basis,
                 digest(decided.basis, asked, &self.hasher),
                 (decided.at, decided.valid_for),
                 match &decided.decision {
                     Some(decision) => decision.verdict,
-                    None => rules.chain.undecided().verdict,
+                    None => rules.chains.undecided().verdict,
                 },
                 judged.cloned(),
             )),
@@ -262,7 +265,7 @@ impl Gateway {
     ) -> (Outcome, Option<Logged>) {
         let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
-            let chain = rules.chain.digests();
+            let chain = rules.chain(&subject.connection).digests();
             let name = decided.policy.as_ref();
             let behind = Behind {
                 subject,
@@ -280,7 +283,7 @@ impl Gateway {
         match (&decided.decision, untold(subject)) {
             (Some(decision), _) => Outcome::Decided(Arc::clone(decision)),
             (None, Some(absence)) => Outcome::CannotTell(self.cannot_tell(absence, subject)),
-            (None, None) => Outcome::Decided(Arc::clone(rules.chain.undecided())),
+            (None, None) => Outcome::Decided(Arc::clone(rules.chains.undecided())),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The policy chain: ordered policies, asked until one decides.
+//! A policy chain: ordered policies, and whose word counts.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use portreeve_store::decisions::PolicyDigest;
 
 use crate::metrics::Metrics;
+use crate::monitor::Monitors;
 use crate::prepared::Basis;
-use crate::{OnError, PartStatus, PolicySettings};
+use crate::{ChainSettings, Combine, Mode, OnError, PolicySettings};
 
 /// Sets of facts that decisions share.
 const MOST_SHARED: usize = 1024;
@@ -42,7 +43,11 @@ pub(crate) struct Decided {
 #[derive(Debug)]
 pub(crate) struct Chain {
     id: ChainId,
+    name: Arc<str>,
+    combine: Combine,
+    /// All of them, in order, also those whose word does not count.
     policies: Vec<PolicySettings>,
+    monitors: Monitors,
     /// The same for the decision log.
     digests: Vec<PolicyDigest>,
     /// Most decisions rest on the same facts and share them.
@@ -50,8 +55,16 @@ pub(crate) struct Chain {
     verdicts: Arc<VerdictCache<Decided>>,
     /// How long a decision is reused when no policy says.
     verdict_ttl: Duration,
-    undecided: Arc<Decision>,
     metrics: Metrics,
+}
+
+/// What chains have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct ChainParts {
+    pub(crate) verdicts: Arc<VerdictCache<Decided>>,
+    pub(crate) verdict_ttl: Duration,
+    pub(crate) monitors: Monitors,
+    pub(crate) metrics: Metrics,
 }
 
 /// What a run of the chain gathers on its way.
@@ -66,31 +79,22 @@ struct Run {
 }
 
 impl Chain {
-    pub(crate) fn new(
-        id: ChainId,
-        policies: Vec<PolicySettings>,
-        verdicts: Arc<VerdictCache<Decided>>,
-        verdict_ttl: Duration,
-        metrics: Metrics,
-    ) -> Self {
-        let message = "no policy of the chain decided, and access is denied by default";
-        let digests = policies.iter().map(|policy| PolicyDigest {
+    pub(crate) fn new(id: ChainId, settings: ChainSettings, parts: &ChainParts) -> Self {
+        let digests = enforced(&settings.policies).map(|policy| PolicyDigest {
             name: Arc::clone(&policy.name),
             digest: Arc::clone(&policy.digest),
         });
         Self {
             id,
+            name: settings.name,
+            combine: settings.combine,
             digests: digests.collect(),
             shared: Mutex::default(),
-            policies,
-            verdicts,
-            verdict_ttl,
-            undecided: Arc::new(Decision::because(
-                Verdict::Deny,
-                "no-policy-decided",
-                message,
-            )),
-            metrics,
+            policies: settings.policies,
+            monitors: parts.monitors.clone(),
+            verdicts: Arc::clone(&parts.verdicts),
+            verdict_ttl: settings.verdict_ttl.unwrap_or(parts.verdict_ttl),
+            metrics: parts.metrics.clone(),
         }
     }
 
@@ -123,6 +127,10 @@ impl Chain {
                 Some(decided.valid_for),
                 decided.clone(),
             );
+        }
+        let monitored = self.policies.iter();
+        for policy in monitored.filter(|policy| policy.mode == Mode::Monitor) {
+            self.monitors.ask(policy, subject, &decided);
         }
         decided
     }
@@ -159,57 +167,74 @@ impl Chain {
         }
     }
 
+    /// Whose word counts, `None` when nobody has an opinion.
     async fn run(
         &self,
         subject: &Arc<Subject>,
         run: &mut Run,
     ) -> (Option<Arc<Decision>>, Option<Arc<str>>) {
-        for policy in &self.policies {
-            let started = Instant::now();
-            let result = policy.evaluator.evaluate(Arc::clone(subject)).await;
-            let word = match &result {
-                Ok(evaluation) => evaluation.decision.verdict.as_str(),
-                Err(_) => "failed",
+        let mut counts: Option<(Arc<Decision>, &Arc<str>)> = None;
+        for policy in enforced(&self.policies) {
+            let decision = match self.ask(policy, subject, run).await {
+                Word::Decision(decision) => decision,
+                Word::NoOpinion => continue,
+                Word::NobodyDecides => return (None, None),
             };
-            self.metrics
-                .policy
-                .with_label_values(&[&policy.name, word])
-                .observe(started.elapsed().as_secs_f64());
-            match result {
-                Ok(evaluation) => {
-                    run.facts.extend(evaluation.facts_read);
-                    // The chain's answer holds no longer than the shortest of
-                    // those it rests on, abstentions included.
-                    run.valid_for = match (run.valid_for, evaluation.decision.valid_for) {
-                        (Some(one), Some(other)) => Some(one.min(other)),
-                        (one, other) => one.or(other),
-                    };
-                    if evaluation.decision.verdict != Verdict::Abstain {
-                        let decision = Arc::new(evaluation.decision);
-                        return (Some(decision), Some(Arc::clone(&policy.name)));
-                    }
-                }
-                Err(error) => {
-                    run.failed = true;
-                    if run.is_quiet {
-                        tracing::debug!(policy = &*policy.name, %error, "policy failed");
-                    } else {
-                        tracing::warn!(policy = &*policy.name, %error, "policy failed");
-                    }
-                    match policy.on_error {
-                        OnError::Skip => {}
-                        OnError::Abstain => break,
-                        OnError::Deny => {
-                            let message = format!("policy `{}` failed: {error}", policy.name);
-                            let decision =
-                                Decision::because(Verdict::Deny, "policy-failed", &message);
-                            return (Some(Arc::new(decision)), Some(Arc::clone(&policy.name)));
-                        }
-                    }
-                }
+            let verdict = decision.verdict;
+            let is_first =
+                |(earlier, _): &(Arc<Decision>, _)| self.combine.prefers(verdict, earlier.verdict);
+            if counts.as_ref().is_none_or(is_first) {
+                counts = Some((Arc::new(decision), &policy.name));
+            }
+            if self.combine.is_settled_by(verdict) {
+                break;
             }
         }
-        (None, None)
+        let (decision, policy) = counts.unzip();
+        (decision, policy.cloned())
+    }
+
+    async fn ask(&self, policy: &PolicySettings, subject: &Arc<Subject>, run: &mut Run) -> Word {
+        let started = Instant::now();
+        let result = policy.evaluator.evaluate(Arc::clone(subject)).await;
+        let word = match &result {
+            Ok(evaluation) => evaluation.decision.verdict.as_str(),
+            Err(_) => "failed",
+        };
+        self.metrics
+            .policy
+            .with_label_values(&[&policy.name, word])
+            .observe(started.elapsed().as_secs_f64());
+        let error = match result {
+            Ok(evaluation) => {
+                run.facts.extend(evaluation.facts_read);
+                // The chain's answer holds no longer than the shortest of
+                // those it rests on, abstentions and overruled ones included.
+                run.valid_for = match (run.valid_for, evaluation.decision.valid_for) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
+                return match evaluation.decision.verdict {
+                    Verdict::Abstain => Word::NoOpinion,
+                    _ => Word::Decision(evaluation.decision),
+                };
+            }
+            Err(error) => error,
+        };
+        run.failed = true;
+        if run.is_quiet {
+            tracing::debug!(policy = &*policy.name, %error, "policy failed");
+        } else {
+            tracing::warn!(policy = &*policy.name, %error, "policy failed");
+        }
+        match policy.on_error {
+            OnError::Skip => Word::NoOpinion,
+            OnError::Abstain => Word::NobodyDecides,
+            OnError::Deny => {
+                let message = format!("policy `{}` failed: {error}", policy.name);
+                Word::Decision(Decision::because(Verdict::Deny, "policy-failed", &message))
+            }
+        }
     }
 
     fn share(&self, facts: &FactsRead) -> Arc<FactsRead> {
@@ -225,22 +250,36 @@ impl Chain {
         facts
     }
 
-    /// The policies, for the decision log.
+    /// The policies whose word counts, for the decision log.
     pub(crate) fn digests(&self) -> &[PolicyDigest] {
         &self.digests
     }
 
-    /// What holds when every policy abstains about a subject whose facts are
-    /// known: access is denied by default.
-    pub(crate) const fn undecided(&self) -> &Arc<Decision> {
-        &self.undecided
+    /// Its name.
+    pub(crate) const fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
-    pub(crate) fn status(&self) -> Vec<PartStatus> {
-        let policies = self.policies.iter().map(|policy| PartStatus {
-            name: Arc::clone(&policy.name),
-            health: policy.evaluator.health(),
-        });
-        policies.collect()
+    /// Whose word counts.
+    pub(crate) const fn combine(&self) -> Combine {
+        self.combine
     }
+
+    /// All policies, in order, also those whose word does not count.
+    pub(crate) fn policies(&self) -> &[PolicySettings] {
+        &self.policies
+    }
+}
+
+/// What asking one policy came to.
+enum Word {
+    Decision(Decision),
+    NoOpinion,
+    /// It failed, and then the whole chain has no opinion.
+    NobodyDecides,
+}
+
+fn enforced(policies: &[PolicySettings]) -> impl Iterator<Item = &PolicySettings> {
+    let policies = policies.iter();
+    policies.filter(|policy| policy.mode == Mode::Enforce)
 }

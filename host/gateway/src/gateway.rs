@@ -1,28 +1,31 @@
 //! What the pipeline is made of.
 
 use std::hash::RandomState;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use portreeve_cache::{ChainId, VerdictCache};
+use portreeve_cache::VerdictCache;
 use portreeve_domain::Lists;
 use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
 use tokio_util::task::TaskTracker;
 
-use crate::decide::{Chain, Decided};
+use crate::decide::ChainParts;
 use crate::feed::Feed;
 use crate::fetch::Fetcher;
 use crate::job::ActionRules;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
+use crate::lists::NamedLists;
 use crate::metrics::{CacheFigures, Metrics};
+use crate::monitor::Monitors;
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
+use crate::select::Chains;
 use crate::survey::Pictures;
-use crate::{CheckReport, GatewaySettings, Health, Memory, PolicySettings, Sessions};
+use crate::{ChainsSettings, CheckReport, GatewaySettings, Health, Memory, Sessions};
 
 /// The pipeline of one question.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub struct Gateway {
     pub(crate) feed: Arc<Feed>,
     pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
     quarantine: Quarantine,
+    lists: Arc<NamedLists>,
     pub(crate) memory: Arc<Memory>,
     sessions: Arc<Sessions>,
     pub(crate) metrics: Metrics,
@@ -40,8 +44,7 @@ pub struct Gateway {
     pub(crate) action_rules: ActionRules,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
-    verdicts: Arc<VerdictCache<Decided>>,
-    verdict_ttl: Duration,
+    chain_parts: ChainParts,
     next_chain: AtomicU64,
     tasks: TaskTracker,
 }
@@ -51,7 +54,7 @@ pub struct Gateway {
 pub struct Status {
     /// The sources, in the operator's order.
     pub sources: Vec<PartStatus>,
-    /// The policies, in the chain's order.
+    /// The policies of all chains, in their order, each once.
     pub policies: Vec<PartStatus>,
     /// The store and the decision log, if there are any.
     pub kept: Vec<PartStatus>,
@@ -111,16 +114,16 @@ impl Gateway {
                 Arc::new(fetcher)
             });
         let (policies, confined) = quarantine::begin(&settings.quarantine);
-        let chain = Chain::new(
-            ChainId(0),
-            settings.chain,
-            Arc::clone(&verdicts),
-            settings.verdict_ttl,
-            metrics.clone(),
-        );
+        let chain_parts = ChainParts {
+            verdicts,
+            verdict_ttl: settings.verdict_ttl,
+            monitors: Monitors::new(tasks.clone(), metrics.clone()),
+            metrics: metrics.clone(),
+        };
+        let next_chain = AtomicU64::new(0);
         let rules = Rules {
-            chain: Arc::new(chain),
-            lists: Arc::new(settings.lists),
+            chains: Arc::new(Chains::new(settings.chains, &next_chain, &chain_parts)),
+            lists: Arc::new(settings.lists.clone()),
             lists_number: 0,
             confined: Arc::new(confined),
         };
@@ -133,12 +136,20 @@ impl Gateway {
             memory.writer().cloned(),
             feed.is_enabled().then(|| Arc::clone(&feed.touched)),
         );
+        let lists = Arc::new(NamedLists::new(
+            settings.lists,
+            Arc::clone(&rules),
+            memory.writer().cloned(),
+            Arc::clone(&feed.touched),
+        ));
+        tasks.spawn(Arc::clone(&lists).watch());
         let gateway = Arc::new(Self {
             fetchers: fetchers.collect(),
             rules,
             feed,
             pictures: OnceLock::new(),
             quarantine,
+            lists,
             memory,
             sessions: settings.sessions,
             metrics,
@@ -146,9 +157,8 @@ impl Gateway {
             action_rules: settings.actions,
             journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
-            verdicts,
-            verdict_ttl: settings.verdict_ttl,
-            next_chain: AtomicU64::new(1),
+            chain_parts,
+            next_chain,
             tasks,
         });
         gateway.tasks.spawn_blocking({
@@ -158,6 +168,7 @@ impl Gateway {
                 memory.settle();
             }
         });
+        gateway.note_loaded();
         if gateway.feed.is_enabled() {
             gateway.memory.tell(&gateway.feed.touched);
             gateway.feed.start(&gateway, &gateway.tasks);
@@ -167,31 +178,43 @@ impl Gateway {
 
     /// Puts other policies in force. What the ones before decided is forgotten;
     /// questions that are on the way end under those they began with.
-    pub fn replace_chain(&self, policies: Vec<PolicySettings>) {
-        let chain = Arc::new(Chain::new(
-            ChainId(self.next_chain.fetch_add(1, Ordering::Relaxed)),
-            policies,
-            Arc::clone(&self.verdicts),
-            self.verdict_ttl,
-            self.metrics.clone(),
-        ));
+    pub fn replace_chains(&self, settings: ChainsSettings) {
+        let chains = Chains::new(settings, &self.next_chain, &self.chain_parts);
+        let chains = Arc::new(chains);
         let before = self.rules.rcu(|rules| Rules {
-            chain: Arc::clone(&chain),
+            chains: Arc::clone(&chains),
             ..Rules::clone(rules)
         });
-        self.verdicts.invalidate_chain(before.chain.id());
+        self.forget(&before.chains);
+    }
+
+    /// Puts other policies and lists in force, both at once: no question is
+    /// answered under some of the old and some of the new ones.
+    pub fn replace_rules(&self, settings: ChainsSettings, lists: Lists) {
+        let chains = Chains::new(settings, &self.next_chain, &self.chain_parts);
+        let before = self.lists.configure(lists, Some(&Arc::new(chains)));
+        self.forget(&before.chains);
+    }
+
+    /// What chains that are not in force any more decided.
+    fn forget(&self, chains: &Chains) {
+        self.note_loaded();
+        for chain in chains.iter() {
+            self.chain_parts.verdicts.invalidate_chain(chain.id());
+        }
         self.feed.touched.note_all();
     }
 
-    /// Puts other lists in force. Decisions that rest on none of them stay.
+    fn note_loaded(&self) {
+        let seconds = self.rules.load().chains.loaded_at().as_millis() / 1000;
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.metrics.chains_loaded.set(seconds);
+    }
+
+    /// Puts other lists in force, with what was changed at run time. Decisions
+    /// that rest on none of them stay.
     pub fn replace_lists(&self, lists: Lists) {
-        let lists = Arc::new(lists);
-        self.rules.rcu(|rules| Rules {
-            lists: Arc::clone(&lists),
-            lists_number: rules.lists_number + 1,
-            ..Rules::clone(rules)
-        });
-        self.feed.touched.note_all();
+        self.lists.configure(lists, None);
     }
 
     /// Checks one source, past every cache. `None` when there is none of that
@@ -212,6 +235,11 @@ impl Gateway {
     /// Who is quarantined.
     pub const fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// The operator's lists.
+    pub const fn lists(&self) -> &Arc<NamedLists> {
+        &self.lists
     }
 
     /// Has surveys ask whether the pictures of the sources are complete. Before
@@ -243,7 +271,7 @@ impl Gateway {
         });
         Status {
             sources: sources.collect(),
-            policies: self.rules.load().chain.status(),
+            policies: self.rules.load().chains.status(),
             kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
         }
@@ -253,6 +281,7 @@ impl Gateway {
     /// way. Each ends by its source's time-out.
     pub async fn shutdown(&self) {
         self.feed.end();
+        self.lists.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -261,5 +290,6 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.feed.end();
+        self.lists.stop.cancel();
     }
 }

@@ -14,6 +14,7 @@ mod answer;
 mod chain;
 mod conflict;
 mod decide;
+mod deciding;
 pub mod feed;
 mod fetch;
 mod gateway;
@@ -21,13 +22,17 @@ pub mod inventory;
 mod job;
 mod journal;
 mod kept;
+pub mod lists;
 mod memory;
 mod metrics;
+mod monitor;
 pub mod plugin;
 mod prepared;
 pub mod quarantine;
+pub mod query;
 mod recall;
 mod rules;
+mod select;
 mod session;
 mod settings;
 mod source;
@@ -45,15 +50,19 @@ pub use action::{
     Action, ActionError, ActionFailure, ActionRight, ActionState, ActionTicket, ArgumentsError,
     PossibleAction,
 };
-pub use chain::{Evaluation, Evaluator, OnError, PolicyError};
+pub use chain::{Combine, Evaluation, Evaluator, Mode, OnError, PolicyError};
+pub use deciding::{ChainState, Deciding, PolicyState};
 pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, Status};
 pub use job::{ActionRules, ConfirmBy};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
-pub use settings::{GatewaySettings, PolicySettings, SourceSettings};
+pub use settings::{
+    ChainSettings, ChainsSettings, DEFAULT_CHAIN, GatewaySettings, PolicySettings, SourceSettings,
+};
 pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
     SourceError, SourceErrorKind,

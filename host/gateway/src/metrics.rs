@@ -6,7 +6,9 @@ use portreeve_cache::VerdictCache;
 use portreeve_domain::{Origin, Outcome, Verdict};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{HistogramOpts, HistogramVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use crate::Memory;
 use crate::decide::Decided;
@@ -24,6 +26,11 @@ pub(crate) struct Metrics {
     pub(crate) source: HistogramVec,
     /// Runs of policies by policy and outcome.
     pub(crate) policy: HistogramVec,
+    /// What monitored policies said, by policy, outcome and whether it is that
+    /// of the chain.
+    pub(crate) monitored: IntCounterVec,
+    /// When the chains in force were loaded, in seconds since 1970.
+    pub(crate) chains_loaded: IntGauge,
     /// Answers by how they came about.
     answers: Arc<Family<Level>>,
 }
@@ -80,6 +87,13 @@ impl Metrics {
                 .buckets(buckets),
             &["policy", "outcome"],
         )?;
+        let monitored = IntCounterVec::new(
+            Opts::new(
+                "portreeve_policy_monitored_total",
+                "What policies that are only monitored said, and whether the answer was the same.",
+            ),
+            &["policy", "outcome", "agrees"],
+        )?;
         let members = ORIGINS.iter().flat_map(|origin| {
             let outcomes = OUTCOMES.iter();
             outcomes.map(|outcome| (vec![origin.as_str(), *outcome], Level::default()))
@@ -92,6 +106,12 @@ impl Metrics {
         )?);
         registry.register(Box::new(source.clone()))?;
         registry.register(Box::new(policy.clone()))?;
+        registry.register(Box::new(monitored.clone()))?;
+        let chains_loaded = IntGauge::new(
+            "portreeve_chains_loaded_timestamp_seconds",
+            "When the policies in force were loaded, in seconds since 1970.",
+        )?;
+        registry.register(Box::new(chains_loaded.clone()))?;
         registry.register(Box::new(Registered(
             Arc::clone(&answers),
             MetricType::COUNTER,
@@ -99,6 +119,8 @@ impl Metrics {
         Ok(Self {
             source,
             policy,
+            monitored,
+            chains_loaded,
             answers,
         })
     }

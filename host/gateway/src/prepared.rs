@@ -161,7 +161,7 @@ pub struct Prepared {
 impl Prepared {
     pub(crate) fn new(
         sighted: Sighted,
-        rules: &Rules,
+        (rules, chain): (&Rules, ChainId),
         basis: Basis,
         asked: Option<u64>,
         decided: (Timestamp, Duration),
@@ -170,7 +170,7 @@ impl Prepared {
     ) -> Self {
         Self {
             sighted,
-            chain: rules.chain.id(),
+            chain,
             decided_at: decided.0,
             valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
             lists: basis.lists.then_some(rules.lists_number),
@@ -193,7 +193,7 @@ impl Prepared {
         hasher: &RandomState,
     ) -> bool {
         self.sighted == *sighted
-            && self.chain == rules.chain.id()
+            && self.chain == rules.chain(asked.connection).id()
             && self.confined == rules.confined.number()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)
             && now.as_millis().abs_diff(self.decided_at.as_millis()) < self.valid_for

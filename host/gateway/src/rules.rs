@@ -1,17 +1,18 @@
-//! What decides: the chain, the operator's lists and the quarantine, each
+//! What decides: the chains, the operator's lists and the quarantine, each
 //! replaced as a whole.
 
 use std::sync::Arc;
 
-use portreeve_domain::{Lists, Subject};
+use portreeve_domain::{Connection, Lists, Subject};
 
 use crate::decide::{Chain, Decided};
 use crate::quarantine::{Confined, restrain};
+use crate::select::Chains;
 
 /// The rules in force. A question is answered under those it began with.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
-    pub(crate) chain: Arc<Chain>,
+    pub(crate) chains: Arc<Chains>,
     pub(crate) lists: Arc<Lists>,
     /// Another number for other lists, never 0.
     pub(crate) lists_number: u64,
@@ -20,6 +21,11 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// The chain that decides about a question with this connection.
+    pub(crate) fn chain(&self, connection: &Connection) -> &Arc<Chain> {
+        self.chains.of(connection)
+    }
+
     /// What the chain decided, with the quarantine on top of it.
     ///
     /// Also when the chain has no opinion because the facts are missing: an
@@ -32,7 +38,7 @@ impl Rules {
         let without = match &decided.decision {
             Some(decision) => Some(&**decision),
             None if is_untold => None,
-            None => Some(&**self.chain.undecided()),
+            None => Some(&**self.chains.undecided()),
         };
         let Some(decision) = restrain(without, assignment) else {
             return decided;

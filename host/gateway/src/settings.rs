@@ -10,7 +10,7 @@ use portreeve_store::decisions::DecisionLog;
 use crate::feed::FeedSettings;
 use crate::job::ActionRules;
 use crate::quarantine::QuarantineSettings;
-use crate::{Evaluator, Memory, OnError, Sessions, Source};
+use crate::{Combine, Evaluator, Memory, Mode, OnError, Selector, Sessions, Source};
 
 /// One source, in the operator's order.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub struct SourceSettings {
     pub timeout: Duration,
 }
 
-/// One policy of the chain, in order.
-#[derive(Debug)]
+/// One policy of a chain, in order.
+#[derive(Clone, Debug)]
 pub struct PolicySettings {
     /// Name of the policy instance.
     pub name: Arc<str>,
@@ -36,6 +36,50 @@ pub struct PolicySettings {
     pub evaluator: Arc<dyn Evaluator>,
     /// What its failure means.
     pub on_error: OnError,
+    /// What its word counts for.
+    pub mode: Mode,
+}
+
+/// One chain of policies.
+#[derive(Clone, Debug)]
+pub struct ChainSettings {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Which of the policies' words counts.
+    pub combine: Combine,
+    /// The policies, in the order in which they are asked.
+    pub policies: Vec<PolicySettings>,
+    /// How long its decisions are reused when no policy says; `None` for what
+    /// the gateway does otherwise.
+    pub verdict_ttl: Option<Duration>,
+}
+
+/// Name of the chain for all questions that no other chain is for.
+pub const DEFAULT_CHAIN: &str = "default";
+
+/// Everything that decides: the chains, and which of them for whom.
+#[derive(Clone, Debug)]
+pub struct ChainsSettings {
+    /// For the questions that none of the others is for.
+    pub default: ChainSettings,
+    /// The first that is for a question decides about it.
+    pub selected: Vec<(Selector, ChainSettings)>,
+}
+
+impl From<Vec<PolicySettings>> for ChainsSettings {
+    /// One chain for all questions, in which the first policy that has an
+    /// opinion decides.
+    fn from(policies: Vec<PolicySettings>) -> Self {
+        Self {
+            default: ChainSettings {
+                name: DEFAULT_CHAIN.into(),
+                combine: Combine::default(),
+                policies,
+                verdict_ttl: None,
+            },
+            selected: Vec::new(),
+        }
+    }
 }
 
 /// Everything the pipeline is built from.
@@ -43,8 +87,8 @@ pub struct PolicySettings {
 pub struct GatewaySettings {
     /// The sources, most trusted first.
     pub sources: Vec<SourceSettings>,
-    /// The policies, asked in order until one decides.
-    pub chain: Vec<PolicySettings>,
+    /// The policies, and which of them are asked for whom.
+    pub chains: ChainsSettings,
     /// The operator's lists.
     pub lists: Lists,
     /// What is known about devices. It names the same sources.

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::*;
 
 mod action;
+mod chains;
 mod journal;
 mod prepared;
 mod view;
@@ -179,12 +180,14 @@ pub(crate) fn settings_of(
         });
     GatewaySettings {
         sources: sources.collect(),
-        chain: vec![PolicySettings {
+        chains: vec![PolicySettings {
             name: "by-compliance".into(),
             digest: "0".into(),
             evaluator: policy as Arc<dyn Evaluator>,
             on_error,
-        }],
+            mode: Mode::Enforce,
+        }]
+        .into(),
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
         sessions: Arc::default(),

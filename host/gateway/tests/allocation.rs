@@ -19,8 +19,8 @@ use portreeve_domain::{
 };
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Form, Gateway, GatewaySettings, Health, Hole, Lookup,
-    Memory, Moving, OnError, PolicyError, PolicySettings, Source, SourceError, SourceSettings,
-    Text,
+    Memory, Mode, Moving, OnError, PolicyError, PolicySettings, Source, SourceError,
+    SourceSettings, Text,
 };
 use prometheus::Registry;
 
@@ -133,10 +133,11 @@ fn gateway() -> Arc<Gateway> {
         digest: "0".into(),
         evaluator: Arc::new(Policy),
         on_error: OnError::Deny,
+        mode: Mode::Enforce,
     };
     let settings = GatewaySettings {
         sources: sources.into(),
-        chain: vec![policy],
+        chains: vec![policy].into(),
         lists: Lists::default(),
         memory: Arc::new(Memory::volatile(CacheSettings::default(), names)),
         sessions: Arc::default(),

@@ -1,5 +1,7 @@
 //! What can be typed.
 
+mod list;
+mod policy;
 mod pxgrid;
 mod quarantine;
 
@@ -9,6 +11,8 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use list::{ListChange, ListCommand};
+pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 
@@ -66,6 +70,12 @@ pub(crate) enum Command {
     /// Show what was decided, newest last
     #[command(after_help = DECISIONS_HELP)]
     Decisions(Box<Decisions>),
+    /// Look at the lists that policies ask about, and change them
+    #[command(subcommand, after_help = list::LIST_HELP)]
+    List(ListCommand),
+    /// Look at what decides
+    #[command(subcommand, after_help = policy::POLICY_HELP)]
+    Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),

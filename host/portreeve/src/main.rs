@@ -7,6 +7,7 @@ mod assemble;
 mod cli;
 mod commands;
 mod config;
+mod deciders;
 mod moment;
 mod output;
 mod reload;

@@ -14,14 +14,19 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::assemble;
 use crate::config::{Config, Problem, Problems, ProcessEnvironment};
+use crate::deciders::Deciders;
 
 /// Keys of `[server]` whose files are read again.
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
+
+/// Tables that are read again whole.
+const TABLES: [&str; 5] = ["clients", "chain", "chains", "policies", "lists"];
 
 /// The configuration of a gateway that runs.
 pub(crate) struct Reloading {
     path: PathBuf,
     reloader: Reloader,
+    deciders: Deciders,
     /// With what the process was started.
     started: toml::Table,
     state: Mutex<ConfigurationState>,
@@ -62,6 +67,7 @@ impl Reloading {
     pub(crate) fn new(
         snapshot: Snapshot,
         reloader: Reloader,
+        deciders: Deciders,
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
@@ -85,6 +91,7 @@ impl Reloading {
         Ok(Self {
             path: snapshot.path,
             reloader,
+            deciders,
             started: snapshot.shown,
             state: Mutex::new(ConfigurationState {
                 loaded_at: now,
@@ -105,10 +112,12 @@ impl Reloading {
         let config = read.map_err(|error| Problem::nowhere(error.to_string()))??;
         let shown = shown(&config);
         let digest = config.digest.clone();
+        let candidate = self.deciders.load(&config).await?;
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
             .map_err(|error| explain(&error))?;
+        self.deciders.put_in_force(candidate);
         Ok(ConfigurationState {
             loaded_at: Timestamp::now(),
             digest,
@@ -191,7 +200,7 @@ fn differences(started: &toml::Table, now: &toml::Table) -> Vec<String> {
     let tables: std::collections::BTreeSet<&String> = started.keys().chain(now.keys()).collect();
     for table in tables {
         let (one, other) = (started.get(table), now.get(table));
-        if table == "clients" || one == other {
+        if TABLES.contains(&table.as_str()) || one == other {
             continue;
         }
         let both = (
@@ -231,8 +240,8 @@ mod tests {
             &[],
         );
         check(
-            "[server]\nlisten = 'a'\n[chain]\nverdict-ttl = '1s'\n[connectors.a]\nttl = '1s'",
-            "[server]\nlisten = 'b'\n[chain]\nverdict-ttl = '1s'\n[connectors.a]\nttl = '2s'\n[store]",
+            "[server]\nlisten = 'a'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '1s'\n[connectors.a]\nttl = '1s'",
+            "[server]\nlisten = 'b'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '2s'\n[connectors.a]\nttl = '2s'\n[store]",
             &["connectors.a", "server.listen", "store"],
         );
     }

@@ -36,6 +36,10 @@ struct Arguments {
     /// Write the result here, as well as to standard output.
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Only start the servers that throughput is compared of, print where they
+    /// are, and wait for the end of standard input: for a profiler.
+    #[arg(long, conflicts_with_all = ["measurements", "output"])]
+    hold: bool,
     /// Serve the constant answer in this folder and nothing else.
     #[arg(long, value_name = "FOLDER", hide = true)]
     bare: Option<PathBuf>,
@@ -50,6 +54,7 @@ fn main() -> anyhow::Result<()> {
         .build()?;
     match &arguments.bare {
         Some(folder) => runtime.block_on(servers::serve(folder)),
+        None if arguments.hold => runtime.block_on(measure::hold()),
         None => runtime.block_on(measure(&arguments)),
     }
 }

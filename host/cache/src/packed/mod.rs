@@ -7,10 +7,16 @@
 //! | key, number of identifiers, identifiers | a GUID 17, or none if it is the key; a MAC address 7; digits half a byte each |
 //! | what is there of the rest, in a fixed order | texts that many devices share are numbers of [`Words`] |
 //!
+//! Two versions are read. In the second, which is written, letters take fewer
+//! bits, an attribute's name and the kind of its value are one number, and a
+//! value that begins with the user's name does not repeat it. Names are alike
+//! in both, so they are compared as bytes.
+//!
 //! What many devices share is written in full until enough of them have it, so
 //! the bytes of equal devices may differ; the names never use words.
 
 mod bits;
+mod letters;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -26,29 +32,36 @@ pub(crate) use self::names::{EncodedId, Names, PackedId, encode_key};
 pub use self::words::Words;
 
 use self::bits::{Name, Time};
-use self::text::{push_address, push_common, push_none, push_own};
+use self::text::{push_address, push_common, push_none, push_part};
 use self::walk::{Builder, walk};
 use self::wire::{Reader, Sink};
 
-/// The form that is written; the only one that is read, so far.
-const VERSION: u8 = 1;
+/// The form that is written.
+const VERSION: u8 = 2;
+/// Stores have devices of this form too, until they change.
+const FIRST_VERSION: u8 = 1;
 /// After the version and the bits.
 const START_OF_NAMES: usize = 1 + bits::SIZE;
 
 // Kinds of values of attributes.
-const FALSE: u8 = 0;
-const TRUE: u8 = 1;
-const INTEGER: u8 = 2;
-const SECONDS: u8 = 3;
-const MILLIS: u8 = 4;
-const TEXT: u8 = 5;
-const TEXTS: u8 = 6;
+const FALSE: u64 = 0;
+const TRUE: u64 = 1;
+const INTEGER: u64 = 2;
+const SECONDS: u64 = 3;
+const MILLIS: u64 = 4;
+const TEXT: u64 = 5;
+const TEXTS: u64 = 6;
+/// What follows the user's name.
+const OF_USER: u64 = 7;
+
+/// A shorter name of a user is not looked for in texts.
+const SHORTEST_NAME: usize = 3;
 
 /// The bytes are no packed device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackedError {
     /// Another version of Portreeve wrote them, or nobody did.
-    #[error("packed devices of form {0} are not known, only those of form {VERSION}")]
+    #[error("packed devices of form {0} are not known, only those up to {VERSION}")]
     Version(u8),
     /// They refer to a word that the dictionary does not have.
     #[error("the packed device refers to word {0}, which the dictionary does not have")]
@@ -102,7 +115,7 @@ pub fn pack(device: &Device, words: &Words) -> Vec<u8> {
     packer.own(name.as_deref().filter(|_| is_own));
     packer.time(*enrolled_at);
     packer.time(*last_seen);
-    packer.attributes(attributes);
+    packer.attributes(attributes, user.as_ref().and_then(user_name));
     packer.bytes
 }
 
@@ -123,6 +136,14 @@ pub(crate) fn compliance_state(checked: &[u8]) -> ComplianceState {
     let mut reader = Reader(checked);
     let bits = reader.byte().and_then(|_version| reader.array());
     bits.and_then(bits::compliance_state).unwrap_or_default()
+}
+
+/// What management systems begin names of their own with: the part of a user's
+/// address before `@`.
+fn user_name(user: &User) -> Option<&str> {
+    let address = user.principal_name.as_deref()?;
+    let name = address.rsplit_once('@').map_or(address, |(name, _)| name);
+    (name.len() >= SHORTEST_NAME).then_some(name)
 }
 
 /// Any number that tells devices apart.
@@ -187,34 +208,45 @@ impl Packer<'_> {
         self.common(patch_level.as_deref());
     }
 
-    fn attributes(&mut self, attributes: &[Attribute]) {
+    fn attributes(&mut self, attributes: &[Attribute], user: Option<&str>) {
         self.count(attributes.len());
         for Attribute { name, value } in attributes {
-            self.common(Some(name));
             match value {
-                Value::Boolean(false) => self.bytes.push(FALSE),
-                Value::Boolean(true) => self.bytes.push(TRUE),
+                Value::Boolean(false) => self.attribute(name, FALSE),
+                Value::Boolean(true) => self.attribute(name, TRUE),
                 Value::Integer(number) => {
-                    self.bytes.push(INTEGER);
+                    self.attribute(name, INTEGER);
                     self.bytes.push_varint(zigzag(*number));
                 }
                 Value::Timestamp(at) => {
                     let seconds = Time::of_timestamp(Some(*at)) == Time::Seconds;
-                    self.bytes.push(if seconds { SECONDS } else { MILLIS });
+                    self.attribute(name, if seconds { SECONDS } else { MILLIS });
                     self.time(Some(*at));
                 }
                 Value::Text(text) => {
-                    self.bytes.push(TEXT);
-                    self.common(Some(text));
+                    let rest = user.and_then(|user| text.strip_prefix(user));
+                    self.attribute(name, if rest.is_some() { OF_USER } else { TEXT });
+                    self.common(Some(rest.unwrap_or(text)));
                 }
                 Value::Texts(texts) => {
-                    self.bytes.push(TEXTS);
+                    self.attribute(name, TEXTS);
                     if texts.is_empty() {
                         self.bytes.push(0);
                     }
                     self.texts(texts);
                 }
             }
+        }
+    }
+
+    /// The number of the name, one more than its word's or 0 if it follows,
+    /// with the kind of its value.
+    fn attribute(&mut self, name: &str, kind: u64) {
+        if let Some(number) = self.words.number_for(name, self.device) {
+            self.bytes.push_varint((u64::from(number) + 1) << 3 | kind);
+        } else {
+            self.bytes.push_varint(kind);
+            push_part(&mut self.bytes, name);
         }
     }
 
@@ -235,7 +267,7 @@ impl Packer<'_> {
 
     fn own(&mut self, text: Option<&str>) {
         if let Some(text) = text {
-            push_own(&mut self.bytes, text);
+            push_part(&mut self.bytes, text);
         }
     }
 

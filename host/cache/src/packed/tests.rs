@@ -223,7 +223,7 @@ proptest! {
     #[test]
     fn any_bytes_are_refused_or_read(mut bytes in vec(any::<u8>(), 0..200)) {
         let words = Words::restore(["one", "two"].map(str::to_owned));
-        for version in [None, Some(VERSION)] {
+        for version in [None, Some(FIRST_VERSION), Some(VERSION)] {
             if let (Some(version), Some(first)) = (version, bytes.first_mut()) {
                 *first = version;
             }
@@ -268,7 +268,7 @@ fn agree(bytes: &[u8], words: &Words) -> Result<(), TestCaseError> {
 #[test]
 fn other_forms_are_named() {
     let words = Words::default();
-    assert_eq!(unpack(&[2], &words), Err(PackedError::Version(2)));
+    assert_eq!(unpack(&[3], &words), Err(PackedError::Version(3)));
     assert_eq!(unpack(&[], &words), Err(PackedError::Damaged));
     let full = Words::restore(["windows".to_owned()]);
     let device = Device {
@@ -281,4 +281,43 @@ fn other_forms_are_named() {
     let packed = pack(&device, &full);
     assert_eq!(packed.len(), START_OF_NAMES + 3);
     assert_eq!(unpack(&packed, &words), Err(PackedError::UnknownWord(0)));
+}
+
+/// Devices that an earlier version stored stay readable, under their names.
+#[test]
+fn the_first_version_is_read() {
+    let words = Words::restore(["contoso.com".to_owned()]);
+    let device = Device {
+        key: "3eeb9e62-cec9-4dd8-9dd6-74903695a62b".to_owned(),
+        ids: vec![Identifier::Hostname("laptop-of-ada".into())],
+        user: Some(User {
+            principal_name: Some("ada@contoso.com".to_owned()),
+            ..User::default()
+        }),
+        attributes: vec![
+            Attribute {
+                name: "vendor.a".to_owned(),
+                value: Value::Integer(-3),
+            },
+            Attribute {
+                name: "vendor.b".to_owned(),
+                value: Value::Text("ada's laptop".to_owned()),
+            },
+        ],
+        ..Device::default()
+    };
+    let now = pack(&device, &words);
+    let mut first = vec![FIRST_VERSION];
+    first.extend(&now[1..START_OF_NAMES]);
+    super::names::push(&mut first, &device.key, &device.ids);
+    // Lengths and forms of texts as the first version wrote them.
+    first.extend(b"\x1eada\0");
+    first.extend(b"\x02\x40vendor.a\x02\x05\x40vendor.b\x05\x60ada's laptop");
+    assert!(now.len() < first.len());
+    for packed in [&now, &first] {
+        assert_eq!(check(packed, &words), Ok(()));
+        assert_eq!(unpack(packed, &words).as_ref(), Ok(&device));
+        assert_eq!(Names::of(packed).key(), &encode_key(&device.key)[..]);
+        assert!(Names::of(packed).carries(EncodedId::new(&device.ids[0]).as_packed()));
+    }
 }

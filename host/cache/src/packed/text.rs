@@ -7,14 +7,17 @@ use std::fmt;
 
 use portreeve_domain::Guid;
 
+use super::letters::{self, Letters};
 use super::wire::{Reader, Sink};
 use super::{PackedError, Words};
 
 /// As UTF-8, so many bytes.
 const PLAIN: u64 = 0;
-/// A GUID with hyphens in lower case, 16 bytes.
+/// A GUID with hyphens in lower case, 16 bytes, if the length is 0. Otherwise
+/// [`Letters`] in so many bytes, since the second version, and not in names.
 const GUID: u64 = 1;
-/// The same in upper case.
+/// A GUID in upper case. With a length, so many bytes of [`Letters`], `@`, and
+/// the word of the number that follows.
 const UPPER_GUID: u64 = 2;
 /// So many hexadecimal digits in lower case, or decimal ones, two to a byte.
 const HEX: u64 = 3;
@@ -46,6 +49,11 @@ pub(crate) enum Text<'a> {
     Word(&'a str),
     Address {
         local: &'a str,
+        domain: &'a str,
+    },
+    Letters(Letters<'a>),
+    LettersAddress {
+        local: Letters<'a>,
         domain: &'a str,
     },
 }
@@ -93,6 +101,12 @@ impl<'a> Text<'a> {
                     upper,
                 }
             }
+            GUID if words.is_some() => Self::Letters(Letters(reader.take(length)?)),
+            UPPER_GUID if words.is_some() => {
+                let local = Letters(reader.take(length)?);
+                let domain = word(words, reader.varint()?)?;
+                Self::LettersAddress { local, domain }
+            }
             form @ (HEX | UPPER_HEX) if length >= FEWEST_DIGITS => {
                 let bytes = reader.take(length.div_ceil(2))?;
                 let upper = form == UPPER_HEX;
@@ -115,6 +129,11 @@ impl<'a> Text<'a> {
             NONE if length == 0 => return Ok(None),
             _ => return Err(PackedError::Damaged),
         }))
+    }
+
+    /// The word of a number that was read.
+    pub(crate) fn word(words: &'a Words, number: u64) -> Result<Self, PackedError> {
+        word(Some(words), number).map(Self::Word)
     }
 
     /// Passes over a text that was read before, without looking into it.
@@ -156,6 +175,8 @@ impl fmt::Display for Text<'_> {
                 })
             }
             Self::Address { local, domain } => write!(formatter, "{local}@{domain}"),
+            Self::Letters(letters) => letters.fmt(formatter),
+            Self::LettersAddress { local, domain } => write!(formatter, "{local}@{domain}"),
         }
     }
 }
@@ -164,14 +185,14 @@ impl From<Text<'_>> for String {
     fn from(text: Text<'_>) -> Self {
         match text {
             Text::Plain(text) | Text::Word(text) => text.to_owned(),
-            Text::Guid { .. } | Text::Hex { .. } | Text::Address { .. } => text.to_string(),
+            _ => text.to_string(),
         }
     }
 }
 
 /// Writes a text that stands for itself: equal texts have equal bytes.
 pub(crate) fn push_own(sink: &mut impl Sink, text: &str) {
-    let length = u64::try_from(text.len()).unwrap_or(u64::MAX) << 3;
+    let length = length(text.len());
     match Form::of(text) {
         Form::Plain => {
             sink.push_varint(length | PLAIN);
@@ -195,6 +216,18 @@ pub(crate) fn push_own(sink: &mut impl Sink, text: &str) {
 pub(crate) fn push_common(sink: &mut impl Sink, text: &str, words: &Words, device: u64) {
     match words.number_for(text, device) {
         Some(number) => sink.push_varint(u64::from(number) << 3 | WORD),
+        None => push_part(sink, text),
+    }
+}
+
+/// Writes a text that stands for itself and is no name: the short way, which
+/// names must not go, for they are compared with those of older stores.
+pub(crate) fn push_part(sink: &mut impl Sink, text: &str) {
+    match letters::encode(text).filter(|_| Form::of(text) == Form::Plain) {
+        Some(letters) => {
+            sink.push_varint(length(letters.len()) | GUID);
+            sink.push_slice(&letters);
+        }
         None => push_own(sink, text),
     }
 }
@@ -204,12 +237,21 @@ pub(crate) fn push_address(sink: &mut impl Sink, text: &str, words: &Words, devi
     let parts = text.rsplit_once('@');
     let number = parts.and_then(|(_, domain)| words.number_for(domain, device));
     if let (Some((local, _)), Some(number)) = (parts, number) {
-        sink.push_varint(u64::try_from(local.len()).unwrap_or(u64::MAX) << 3 | ADDRESS);
-        sink.push_slice(local.as_bytes());
+        if let Some(letters) = letters::encode(local) {
+            sink.push_varint(length(letters.len()) | UPPER_GUID);
+            sink.push_slice(&letters);
+        } else {
+            sink.push_varint(length(local.len()) | ADDRESS);
+            sink.push_slice(local.as_bytes());
+        }
         sink.push_varint(u64::from(number));
     } else {
-        push_own(sink, text);
+        push_part(sink, text);
     }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX) << 3
 }
 
 pub(crate) fn push_none(sink: &mut impl Sink) {

@@ -5,9 +5,11 @@ use portreeve_domain::{Attribute, Device, FailingCheck, Timestamp, Value};
 use super::bits::{self, Name, Parts, Time};
 use super::names::PackedId;
 use super::text::Text;
+use super::user_name;
 use super::wire::Reader;
 use super::{
-    FALSE, INTEGER, MILLIS, PackedError, SECONDS, TEXT, TEXTS, TRUE, VERSION, Words, unzigzag,
+    FALSE, FIRST_VERSION, INTEGER, MILLIS, OF_USER, PackedError, SECONDS, TEXT, TEXTS, TRUE,
+    VERSION, Words, unzigzag,
 };
 
 /// What is done with the parts of a device, in the order in which they come.
@@ -43,6 +45,8 @@ pub(super) enum Field {
     AttributeName,
     /// The attribute's text.
     Text,
+    /// The attribute's text after the user's name.
+    TextOfUser,
     /// One of the attribute's texts.
     OneOfTexts,
 }
@@ -74,18 +78,20 @@ pub(super) fn walk<'a>(
     visitor: &mut impl Visitor<'a>,
 ) -> Result<(), PackedError> {
     let mut reader = Reader(bytes);
-    match reader.byte() {
-        Ok(VERSION) => {}
+    let version = match reader.byte() {
+        Ok(version @ (FIRST_VERSION | VERSION)) => version,
         Ok(version) => return Err(PackedError::Version(version)),
         Err(_) => return Err(PackedError::Damaged),
-    }
+    };
     let (device, parts) = bits::read(reader.array()?)?;
     visitor.bits(device);
     let mut way = Way {
         reader,
         words,
         visitor,
+        version,
         hostname: None,
+        has_user_name: parts.principal_name,
     };
     way.names()?;
     way.parts(parts)?;
@@ -100,8 +106,10 @@ struct Way<'a, 'v, V> {
     reader: Reader<'a>,
     words: &'a Words,
     visitor: &'v mut V,
+    version: u8,
     /// The first one.
     hostname: Option<Text<'a>>,
+    has_user_name: bool,
 }
 
 impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
@@ -146,10 +154,28 @@ impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
         self.time(TimeField::EnrolledAt, parts.enrolled_at)?;
         self.time(TimeField::LastSeen, parts.last_seen)?;
         for _ in 0..self.count(parts.attributes)? {
-            self.text(Field::AttributeName, true)?;
-            self.value()?;
+            let kind = self.attribute()?;
+            self.value(kind)?;
         }
         Ok(())
+    }
+
+    /// The name of an attribute; gives the kind of its value.
+    fn attribute(&mut self) -> Result<u64, PackedError> {
+        if self.version == FIRST_VERSION {
+            self.text(Field::AttributeName, true)?;
+            let kind = self.reader.byte()?;
+            return Ok(u64::from(kind));
+        }
+        let head = self.reader.varint()?;
+        match (head >> 3).checked_sub(1) {
+            None => self.text(Field::AttributeName, true)?,
+            Some(word) => {
+                let name = Text::word(self.words, word)?;
+                self.visitor.text(Field::AttributeName, name);
+            }
+        }
+        Ok(head & 7)
     }
 
     fn name(&mut self, name: Name) -> Result<(), PackedError> {
@@ -164,14 +190,15 @@ impl<'a, V: Visitor<'a>> Way<'a, '_, V> {
         Ok(())
     }
 
-    fn value(&mut self) -> Result<(), PackedError> {
-        let value = match self.reader.byte()? {
+    fn value(&mut self, kind: u64) -> Result<(), PackedError> {
+        let value = match kind {
             FALSE => PlainValue::Boolean(false),
             TRUE => PlainValue::Boolean(true),
             INTEGER => PlainValue::Integer(unzigzag(self.reader.varint()?)),
             SECONDS => PlainValue::Timestamp(self.timestamp(Time::Seconds)?),
             MILLIS => PlainValue::Timestamp(self.timestamp(Time::Millis)?),
             TEXT => return self.text(Field::Text, true),
+            OF_USER if self.has_user_name => return self.text(Field::TextOfUser, true),
             TEXTS => {
                 self.visitor.value(PlainValue::Texts);
                 for _ in 0..self.reader.length()? {
@@ -275,6 +302,11 @@ impl<'a> Visitor<'a> for Builder {
                 value: Value::Boolean(false),
             }),
             Field::Text => self.set_value(Value::Text(text)),
+            Field::TextOfUser => {
+                let name = user.as_ref().and_then(|user| user_name(user));
+                let text = [name.unwrap_or_default(), &text].concat();
+                self.set_value(Value::Text(text));
+            }
             Field::OneOfTexts => {
                 let last = device.attributes.last_mut();
                 if let Some(Value::Texts(texts)) = last.map(|last| &mut last.value) {

@@ -8,6 +8,7 @@ mod error;
 mod password;
 mod peer;
 mod rate;
+mod recent;
 mod remembered;
 mod roster;
 mod secret;
@@ -100,7 +101,7 @@ impl Clients {
         let known = {
             let roster = self.now();
             let certified = peer.client(&roster);
-            let known = roster.authenticate(headers, certified.client(), peer.address);
+            let known = roster.authenticate(headers, certified.client(), peer);
             known.cloned()
         };
         match (known, headers.get(AUTHORIZATION)) {

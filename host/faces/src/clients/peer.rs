@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Presented;
+use super::recent::Recent;
 use super::{Client, Roster};
 
 /// Where a connection comes from.
@@ -14,6 +15,7 @@ use super::{Client, Roster};
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     identity: Option<Arc<Identity>>,
+    recent: Arc<Recent>,
 }
 
 /// Who the connection itself proves to belong to. Without one a header says.
@@ -47,22 +49,23 @@ impl Certified {
 
 impl Peer {
     /// A connection that proves nothing by itself.
-    pub(crate) const fn unproven(address: IpAddr) -> Self {
+    pub(crate) fn unproven(address: IpAddr) -> Self {
+        Self::new(address, None)
+    }
+
+    fn new(address: IpAddr, identity: Option<Identity>) -> Self {
         Self {
             address,
-            identity: None,
+            identity: identity.map(Arc::new),
+            recent: Arc::default(),
         }
     }
 
     /// The administrator of this machine.
     pub(crate) fn local(address: IpAddr, client: Arc<Client>) -> Self {
-        Self {
-            address,
-            identity: Some(Arc::new(Identity::Local(Arc::new(Resolved {
-                roster: 0,
-                client: Some(client),
-            })))),
-        }
+        let client = Some(client);
+        let resolved = Arc::new(Resolved { roster: 0, client });
+        Self::new(address, Some(Identity::Local(resolved)))
     }
 
     /// With the certificates that TLS has verified, the client's own first.
@@ -75,13 +78,16 @@ impl Peer {
             return Self::unproven(address);
         };
         let resolved = ArcSwap::from_pointee(Resolved::of(&presented, roster));
-        Self {
-            address,
-            identity: Some(Arc::new(Identity::Certified {
-                presented,
-                resolved,
-            })),
-        }
+        let identity = Identity::Certified {
+            presented,
+            resolved,
+        };
+        Self::new(address, Some(identity))
+    }
+
+    /// The header that it was recognised by.
+    pub(super) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Whose connection this is by a roster. Found out again when the clients

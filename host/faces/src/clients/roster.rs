@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -14,12 +15,14 @@ use super::authorization::{self, Presentation};
 use super::certificate::{Issuers, Presented};
 use super::digest::{Digest, DigestKey};
 use super::password::{PasswordHash, SHORTEST_KEY, sha256};
+use super::recent::Recent;
 use super::remembered::Remembered;
 use super::token::{TokenSettings, is_token};
 use crate::intune::RegisteredCertificate;
 
 use super::{
-    AuthenticationFailure, Client, ClientAuthentication, ClientSettings, ClientsError, Unknown,
+    AuthenticationFailure, Client, ClientAuthentication, ClientSettings, ClientsError, Peer,
+    Unknown,
 };
 
 /// An `Authorization` header longer than this is no credential of ours.
@@ -103,12 +106,14 @@ impl Roster {
         settings: RosterSettings<'_>,
         before: Option<&Self>,
     ) -> Result<Self, ClientsError> {
+        static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
         let key = match before {
             Some(before) => Arc::clone(&before.key),
             None => Arc::new(DigestKey::random().map_err(|_| ClientsError::NoRandomness)?),
         };
         let mut roster = Self {
-            number: before.map_or(0, |before| before.number + 1),
+            // Also another one than a roster's that never came into force.
+            number: LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1,
             key,
             clients: Vec::with_capacity(settings.clients.len()),
             settings: Vec::with_capacity(settings.clients.len()),
@@ -342,22 +347,38 @@ impl Roster {
         &'a self,
         headers: &HeaderMap,
         certified: Option<&'a Arc<Client>>,
-        address: IpAddr,
+        peer: &Peer,
     ) -> Result<&'a Arc<Client>, Unknown> {
         let client = match headers.get(AUTHORIZATION) {
-            Some(header) => self.of_header(header.as_bytes())?,
+            Some(header) => self.of_header_on(peer.recent(), header.as_bytes())?,
             None => certified.ok_or(AuthenticationFailure::Missing)?,
         };
-        Ok(expect_at_home(client, address)?)
+        Ok(expect_at_home(client, peer.address)?)
     }
 
-    fn of_header(&self, header: &[u8]) -> Result<&Arc<Client>, Unknown> {
+    /// The client whose header this is, on a connection that may have had it.
+    fn of_header_on(&self, recent: &Recent, header: &[u8]) -> Result<&Arc<Client>, Unknown> {
+        if let Some(client) = recent.client(self, header) {
+            return self.client(client);
+        }
         if header.len() > LONGEST_HEADER {
             return Err(AuthenticationFailure::Malformed.into());
         }
         let digest = self.key.digest(header);
-        let known = self.by_header.get(&digest).copied();
-        let known = known.or_else(|| self.remembered.client(&digest, Timestamp::now()));
+        if let Some(client) = self.by_header.get(&digest) {
+            recent.remember(self, header, *client);
+            return self.client(*client);
+        }
+        self.of_digest(header, digest)
+    }
+
+    fn of_header(&self, header: &[u8]) -> Result<&Arc<Client>, Unknown> {
+        self.of_header_on(&Recent::default(), header)
+    }
+
+    /// The ways that hold for a time.
+    fn of_digest(&self, header: &[u8], digest: Digest) -> Result<&Arc<Client>, Unknown> {
+        let known = self.remembered.client(&digest, Timestamp::now());
         if let Some(client) = known.and_then(|client| self.clients.get(client)) {
             return Ok(client);
         }

@@ -130,7 +130,7 @@ fn ask(roster: &Roster, header: &str, address: &str) -> Result<String, Unknown> 
     if !header.is_empty() {
         headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
     }
-    let found = roster.authenticate(&headers, None, address.parse().unwrap());
+    let found = roster.authenticate(&headers, None, &Peer::unproven(address.parse().unwrap()));
     found.map(|client| client.name.to_string())
 }
 
@@ -168,7 +168,7 @@ fn a_header_counts_more_than_a_certificate() {
     let certified = peer.client(&roster);
     let mut headers = HeaderMap::new();
     let found = |headers: &HeaderMap| {
-        let found = roster.authenticate(headers, certified.client(), address);
+        let found = roster.authenticate(headers, certified.client(), &peer);
         found.map(|client| client.name.to_string())
     };
     assert_eq!(found(&headers).unwrap(), "ise");
@@ -254,8 +254,8 @@ fn rights() {
     let roster = roster_of(clients(), None).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer key-1"));
-    let address = "10.0.0.1".parse().unwrap();
-    let client = roster.authenticate(&headers, None, address).unwrap();
+    let peer = Peer::unproven("10.0.0.1".parse().unwrap());
+    let client = roster.authenticate(&headers, None, &peer).unwrap();
     for (face, expected) in [
         (Face::Rest, true),
         (Face::Metrics, true),
@@ -431,12 +431,53 @@ fn who_stays_the_same_gets_no_new_tokens_by_a_reload() {
     let take = |roster: &Roster| {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer key-1"));
-        let found = roster.authenticate(&headers, None, "10.0.0.1".parse().unwrap());
+        let peer = Peer::unproven("10.0.0.1".parse().unwrap());
+        let found = roster.authenticate(&headers, None, &peer);
         found.unwrap().admit(Instant::now())
     };
     assert!(take(&first).is_ok());
     let second = roster_after(vec![settings], None, Some(&first)).unwrap();
     assert!(take(&second).is_err());
+}
+
+/// A connection that has asked with one header, and what becomes of it.
+#[test]
+fn a_connection_is_asked_again_under_other_clients() {
+    let peer = |address: &str| Peer::unproven(address.parse().unwrap());
+    let (here, outside) = (peer("10.0.0.1"), peer("192.0.2.1"));
+    let found = |roster: &Roster, peer: &Peer, header: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
+        let found = roster.authenticate(&headers, None, peer);
+        found.map(|client| client.name.to_string())
+    };
+    let refused = |reason| Err(Unknown::Failed(reason));
+    let wrong = || refused(AuthenticationFailure::Wrong);
+    let script = "Bearer key-1";
+    let first = roster_of(clients(), None).unwrap();
+    for _ in 0..3 {
+        assert_eq!(found(&first, &here, script).unwrap(), "script");
+        assert_eq!(found(&first, &here, "Bearer key-2"), wrong());
+        assert_eq!(found(&first, &here, "bearer  key-1").unwrap(), "script");
+        let network = refused(AuthenticationFailure::Network);
+        assert_eq!(found(&first, &outside, script), network);
+    }
+    // Another client's header on the same connection is his.
+    let radius = "Basic cmFkaXVzOnMzY3JldDp3aXRoOmNvbG9ucw==";
+    assert_eq!(found(&first, &here, radius).unwrap(), "radius");
+
+    let mut others = clients();
+    others.remove(1);
+    let without = roster_after(others.clone(), None, Some(&first)).unwrap();
+    let renamed = client("renamed", bearer("key-1"));
+    others.insert(0, renamed);
+    // Two that follow the same one, as if the first had been given up.
+    let with = roster_after(others, None, Some(&first)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(found(&without, &here, script), wrong());
+        assert_eq!(found(&with, &here, script).unwrap(), "renamed");
+        assert_eq!(found(&first, &here, script).unwrap(), "script");
+    }
 }
 
 #[test]
@@ -446,8 +487,8 @@ fn what_a_client_may_see() {
     let roster = roster_of(vec![settings.clone()], None).unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer key-1"));
-    let address = "10.0.0.1".parse().unwrap();
-    let client = roster.authenticate(&headers, None, address).unwrap();
+    let peer = Peer::unproven("10.0.0.1".parse().unwrap());
+    let client = roster.authenticate(&headers, None, &peer).unwrap();
     let sources = client.connection.view.sources;
     assert!(sources.contains(1) && !sources.contains(0));
     settings.sources = Some(vec!["nobody".into()]);

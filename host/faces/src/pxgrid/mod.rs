@@ -317,7 +317,7 @@ fn of_certificate(faces: &Faces, peer: &Peer) -> Option<(NodeName, Proof)> {
     let roster = faces.clients.now();
     let certified = peer.client(&roster);
     let client = roster
-        .authenticate(&none, certified.client(), peer.address)
+        .authenticate(&none, certified.client(), peer)
         .ok()
         .filter(|client| client.may_use(Face::Pxgrid))?;
     let name = client.name.parse().ok()?;

@@ -58,34 +58,15 @@ fn write_identifier(json: &mut Json, identifier: &Identifier) {
 }
 
 pub(crate) const fn enrollment(enrollment: Enrollment) -> &'static str {
-    match enrollment {
-        Enrollment::Unknown => "unknown",
-        Enrollment::NotEnrolled => "not-enrolled",
-        Enrollment::Pending => "pending",
-        Enrollment::Enrolled => "enrolled",
-        Enrollment::Retired => "retired",
-    }
+    enrollment.as_str()
 }
 
 const fn ownership(ownership: Ownership) -> &'static str {
-    match ownership {
-        Ownership::Unknown => "unknown",
-        Ownership::Corporate => "corporate",
-        Ownership::Personal => "personal",
-        Ownership::Shared => "shared",
-    }
+    ownership.as_str()
 }
 
 pub(crate) const fn state(state: ComplianceState) -> &'static str {
-    match state {
-        ComplianceState::Unknown => "unknown",
-        ComplianceState::Compliant => "compliant",
-        ComplianceState::NonCompliant => "non-compliant",
-        ComplianceState::InGracePeriod => "in-grace-period",
-        ComplianceState::NotEvaluated => "not-evaluated",
-        ComplianceState::Conflict => "conflict",
-        ComplianceState::Failed => "failed",
-    }
+    state.as_str()
 }
 
 fn write_compliance(json: &mut Json, compliance: &Compliance) {

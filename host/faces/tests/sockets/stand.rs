@@ -24,8 +24,8 @@ use portreeve_gateway::inventory::{
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     ActionRules, CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings,
-    Health, InventoryError, InventoryPage, Lookup, Memory, OnError, PolicyError, PolicySettings,
-    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
+    Health, InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError,
+    PolicySettings, Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -213,10 +213,11 @@ fn gateway(
         digest: "0".into(),
         evaluator: Arc::clone(policy) as Arc<dyn Evaluator>,
         on_error: OnError::Deny,
+        mode: Mode::Enforce,
     };
     let settings = GatewaySettings {
         sources: vec![source],
-        chain: vec![policy],
+        chains: vec![policy].into(),
         lists: Lists::default(),
         // Where pxGrid is on.
         feed: FeedSettings {

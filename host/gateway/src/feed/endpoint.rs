@@ -148,9 +148,10 @@ impl Gateway {
         let rules = self.rules.load_full();
         let subject = Arc::new(subject(&question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
-        let decided = match rules.chain.remembered(&subject, provenance) {
+        let chain = rules.chain(connection);
+        let decided = match chain.remembered(&subject, provenance) {
             Some(decided) => decided,
-            None => rules.chain.consider(&subject).await,
+            None => chain.consider(&subject).await,
         };
         let decided = rules.confine(decided, &subject);
         let is_own = |sighting: &Sighting| {
@@ -173,7 +174,8 @@ impl Gateway {
                 stale: sightings.iter().any(|sighting| {
                     is_own(sighting) && matches!(sighting, Sighting::Found { stale: true, .. })
                 }),
-                rests_on_connection: decided.basis.rests_on_connection(),
+                rests_on_connection: decided.basis.rests_on_connection()
+                    || rules.chains.rest_on_connection(),
             },
             name,
             until: expiries.chain(again).min(),

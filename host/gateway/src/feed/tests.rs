@@ -163,7 +163,7 @@ async fn quarantine_chain_and_lists_are_changes() {
         [["permit", "deny"]]
     );
     quarantine.clear(mac, "test").await.unwrap();
-    stand.gateway.replace_chain(Vec::new());
+    stand.gateway.replace_chains(Vec::new().into());
     work(&mut worker, &stand).await;
     let change = ready(&mut changes).pop().unwrap();
     let Outcome::Decided(decision) = &change.after.as_ref().unwrap().outcome else {

@@ -106,31 +106,96 @@ impl Evaluator for Reader {
     }
 }
 
-fn chain(readings: &[Reading], runs: &Arc<AtomicUsize>) -> Vec<PolicySettings> {
+/// What decides: one chain for everybody, and perhaps another one for those who
+/// connect without a cable.
+#[derive(Clone, Debug)]
+struct Deciding {
+    default: (Combine, Vec<Reading>),
+    wireless: Option<(Combine, Vec<Reading>)>,
+}
+
+impl Deciding {
+    fn first_of(readings: Vec<Reading>) -> Self {
+        Self {
+            default: (Combine::FirstDecides, readings),
+            wireless: None,
+        }
+    }
+
+    fn settings(&self, runs: &Arc<AtomicUsize>) -> ChainsSettings {
+        let chain = |name: &str, (combine, readings): &(Combine, Vec<Reading>)| ChainSettings {
+            name: name.into(),
+            combine: *combine,
+            policies: policies(name, readings, runs),
+            verdict_ttl: None,
+        };
+        let wireless = Selector {
+            media: vec![Medium::Wireless],
+            ..Selector::default()
+        };
+        let selected = self.wireless.as_ref();
+        ChainsSettings {
+            default: chain("policy", &self.default),
+            selected: selected
+                .map(|it| (wireless, chain("wireless", it)))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn readings(&self) -> impl Iterator<Item = &Reading> {
+        let wireless = self.wireless.iter().flat_map(|(_, readings)| readings);
+        self.default.1.iter().chain(wireless)
+    }
+}
+
+fn policies(chain: &str, readings: &[Reading], runs: &Arc<AtomicUsize>) -> Vec<PolicySettings> {
     let policies = readings.iter().enumerate().map(|(number, reading)| {
         let reader = Reader {
             reading: reading.clone(),
             runs: Arc::clone(runs),
         };
         PolicySettings {
-            name: format!("policy-{number}").into(),
+            name: format!("{chain}-{number}").into(),
             digest: "0".into(),
             evaluator: Arc::new(reader) as Arc<dyn Evaluator>,
             on_error: OnError::Deny,
+            mode: Mode::Enforce,
         }
     });
     policies.collect()
 }
 
-/// What a chain of them says, computed on the spot.
-fn recompute(readings: &[Reading], subject: &Subject) -> (String, Option<String>) {
-    for (number, reading) in readings.iter().enumerate() {
+/// What they say, computed on the spot.
+fn recompute(deciding: &Deciding, subject: &Subject) -> (String, Option<String>) {
+    let wireless = deciding.wireless.as_ref();
+    let wireless = wireless.filter(|_| subject.connection.medium == Medium::Wireless);
+    let (name, (combine, readings)) = match wireless {
+        Some(wireless) => ("wireless", wireless),
+        None => ("policy", &deciding.default),
+    };
+    let opinions = readings.iter().enumerate().map(|(number, reading)| {
         let (decision, _) = reading.decide(subject);
-        if decision.verdict != Verdict::Abstain {
-            return (said(&decision), Some(format!("policy-{number}")));
-        }
+        (decision, format!("{name}-{number}"))
+    });
+    let mut opinions: Vec<_> = opinions
+        .filter(|(decision, _)| decision.verdict != Verdict::Abstain)
+        .collect();
+    let strictness = |verdict| match verdict {
+        Verdict::Permit => 0,
+        Verdict::Restrict => 1,
+        _ => 2,
+    };
+    // Those who are equal stay in their order.
+    match combine {
+        Combine::FirstDecides => {}
+        Combine::DenyOverrides => opinions.sort_by_key(|it| 2 - strictness(it.0.verdict)),
+        Combine::PermitOverrides => opinions.sort_by_key(|it| strictness(it.0.verdict)),
     }
-    ("undecided".to_owned(), None)
+    match opinions.into_iter().next() {
+        Some((decision, policy)) => (said(&decision), Some(policy)),
+        None => ("undecided".to_owned(), None),
+    }
 }
 
 /// Verdict and reason of a decision.
@@ -237,7 +302,7 @@ enum Step {
     Quarantine(u8, &'static str),
     /// He sets it free.
     Clear(u8),
-    Chain(Vec<Reading>),
+    Chains(Deciding),
     /// Time goes by.
     Wait,
     Ask {
@@ -255,7 +320,7 @@ struct World {
     plain: Arc<Gateway>,
     memory: Arc<Memory>,
     sources: Vec<Arc<Told>>,
-    readings: Vec<Reading>,
+    deciding: Deciding,
     lists: Arc<Lists>,
     confined: BTreeMap<MacAddress, &'static str>,
     runs: Arc<AtomicUsize>,
@@ -263,7 +328,7 @@ struct World {
 }
 
 impl World {
-    fn new(sources: usize, readings: Vec<Reading>) -> Self {
+    fn new(sources: usize, deciding: Deciding) -> Self {
         let names: Vec<Arc<str>> = (0..sources).map(|it| format!("s{it}").into()).collect();
         let memory = Arc::new(Memory::volatile(CacheSettings::default(), names.clone()));
         let told: Vec<Arc<Told>> = (0..sources).map(|_| Arc::default()).collect();
@@ -277,7 +342,7 @@ impl World {
             });
             let settings = GatewaySettings {
                 sources: sources.collect(),
-                chain: chain(&readings, runs),
+                chains: deciding.settings(runs),
                 lists: Lists::default(),
                 memory: Arc::clone(&memory),
                 sessions: Arc::default(),
@@ -304,7 +369,7 @@ impl World {
             plain: gateway(0, &Arc::default()),
             memory: Arc::clone(&memory),
             sources: told,
-            readings,
+            deciding,
             lists: Arc::default(),
             confined: BTreeMap::new(),
             runs,
@@ -371,10 +436,11 @@ impl World {
                 }
                 self.confined.remove(&address);
             }
-            Step::Chain(readings) => {
-                self.gateway.replace_chain(chain(&readings, &self.runs));
-                self.plain.replace_chain(chain(&readings, &Arc::default()));
-                self.readings = readings;
+            Step::Chains(deciding) => {
+                self.gateway.replace_chains(deciding.settings(&self.runs));
+                self.plain
+                    .replace_chains(deciding.settings(&Arc::default()));
+                self.deciding = deciding;
             }
             Step::Wait => {
                 let until = Timestamp::now().as_millis() + PERIOD;
@@ -428,10 +494,8 @@ impl World {
                     None => assert!(self.reads_time(), "it was kept and is not found"),
                 }
             } else {
-                let reads_sources = self
-                    .readings
-                    .iter()
-                    .any(|it| it.facts.contains(&Fact::Sources));
+                let mut readings = self.deciding.readings();
+                let reads_sources = readings.any(|it| it.facts.contains(&Fact::Sources));
                 let has_device = matches!(answered.finding, Finding::Device(_));
                 let subject = self.subject(&answered, question, answered.at);
                 let is_confined = self.confinement(&subject).is_some();
@@ -451,14 +515,14 @@ impl World {
     }
 
     fn reads_time(&self) -> bool {
-        let mut readings = self.readings.iter();
+        let mut readings = self.deciding.readings();
         readings.any(|it| it.facts.contains(&Fact::Now) || it.valid_for.is_some())
     }
 
     /// An answer is what the chain says about the facts in it.
     fn expect_answer(&self, answer: &Answer, question: &Question) {
         let subject = self.subject(answer, question, answer.at);
-        let (expected, policy) = self.confine(recompute(&self.readings, &subject), &subject);
+        let (expected, policy) = self.confine(recompute(&self.deciding, &subject), &subject);
         match &answer.outcome {
             Outcome::Decided(decision) => assert_eq!(said(decision), expected),
             Outcome::CannotTell(_) => {
@@ -474,7 +538,7 @@ impl World {
         assert_ne!(plain.origin, Origin::Fetched, "a hit needs no source");
         let subject = self.subject(&plain, question, hit.at());
         assert_eq!(self.confinement(&subject), None, "he is quarantined");
-        let (decision, policy) = recompute(&self.readings, &subject);
+        let (decision, policy) = recompute(&self.deciding, &subject);
         let expected = format!("{form:?} {decision} by {policy:?} {}", facts(&plain));
         assert_eq!(String::from_utf8_lossy(hit.bytes()), expected);
         assert_eq!(
@@ -612,6 +676,17 @@ fn some_reading() -> impl Strategy<Value = Reading> {
     })
 }
 
+fn some_deciding() -> impl Strategy<Value = Deciding> {
+    let combine = prop_oneof![
+        2 => Just(Combine::FirstDecides),
+        1 => Just(Combine::DenyOverrides),
+        1 => Just(Combine::PermitOverrides),
+    ];
+    let readings = (combine, prop::collection::vec(some_reading(), 1..4)).boxed();
+    let wireless = prop::option::of(readings.clone());
+    (readings, wireless).prop_map(|(default, wireless)| Deciding { default, wireless })
+}
+
 fn some_device() -> impl Strategy<Value = Made> {
     let state = prop_oneof![
         Just(ComplianceState::Compliant),
@@ -652,7 +727,6 @@ fn some_question() -> impl Strategy<Value = Step> {
 
 fn some_step(sources: u16) -> impl Strategy<Value = Step> {
     let age = || prop_oneof![5 => Just(0), 2 => Just(2), 1 => Just(4), 1 => Just(6)];
-    let readings = || prop::collection::vec(some_reading(), 1..3);
     let reply = prop_oneof![
         2 => Just(None),
         1 => Just(Some(None)),
@@ -670,7 +744,7 @@ fn some_step(sources: u16) -> impl Strategy<Value = Step> {
         2 => (0..3_u8, prop_oneof![Just(STOP), Just(LIMIT), Just(BOUNCE)])
             .prop_map(|(number, policy)| Step::Quarantine(number, policy)),
         2 => (0..3_u8).prop_map(Step::Clear),
-        1 => readings().prop_map(Step::Chain),
+        1 => some_deciding().prop_map(Step::Chains),
         2 => Just(Step::Wait),
         15 => some_question(),
     ]
@@ -684,14 +758,14 @@ fn runtime() -> tokio::runtime::Runtime {
 proptest! {
     #[test]
     fn hits_are_what_a_plain_gateway_says(
-        (sources, readings, steps) in (1..4_u16).prop_flat_map(|sources| (
+        (sources, deciding, steps) in (1..4_u16).prop_flat_map(|sources| (
             Just(sources),
-            prop::collection::vec(some_reading(), 1..3),
+            some_deciding(),
             prop::collection::vec(some_step(sources), 1..80),
         ))
     ) {
         runtime().block_on(async {
-            let mut world = World::new(usize::from(sources), readings);
+            let mut world = World::new(usize::from(sources), deciding);
             for step in steps {
                 world.step(step).await;
             }
@@ -710,7 +784,7 @@ proptest! {
     ) {
         let reading = Reading { facts, abstains: false, valid_for: None };
         runtime().block_on(async {
-            let mut world = World::new(1, vec![reading.clone()]);
+            let mut world = World::new(1, Deciding::first_of(vec![reading.clone()]));
             let mut seen = Vec::new();
             for (made, replaces_lists) in changes {
                 let made = Made { number: 1, ..made };

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use portreeve_cache::FreshnessRules;
-use portreeve_domain::Lists;
 use portreeve_faces::Face;
 use portreeve_gateway::inventory::InventorySource;
 use portreeve_gateway::quarantine::QuarantineSettings;
 use portreeve_gateway::{
-    FeedSettings, GatewaySettings, Memory, PolicySettings, Source, SourcePicture, SourceSettings,
+    FeedSettings, GatewaySettings, Memory, Source, SourcePicture, SourceSettings,
 };
 
 use portreeve_store::decisions::DecisionLog;
 
+use super::chains::{chains, lists};
 use super::{KeptMemory, Parts, inventory_settings};
-use crate::config::{Config, ConnectorConfig, OnError};
+use crate::config::{Config, ConnectorConfig};
 
 /// Sources and policies are in the order of the configuration. Nobody is
 /// quarantined and no changes are told.
@@ -31,25 +31,10 @@ pub(crate) fn gateway_settings(
         freshness: freshness(config),
         timeout: config.timeout.0,
     });
-    let chain = config.policies.0.iter().zip(parts.policies);
-    let chain = chain.map(|(config, loaded)| PolicySettings {
-        name: config.name.value.as_str().into(),
-        digest: loaded.digest.into(),
-        evaluator: Arc::new(loaded.policy),
-        on_error: match config.on_error {
-            OnError::Deny => portreeve_gateway::OnError::Deny,
-            OnError::Abstain => portreeve_gateway::OnError::Abstain,
-            OnError::Skip => portreeve_gateway::OnError::Skip,
-        },
-    });
-    let mut lists = Lists::default();
-    for (name, list) in &config.lists {
-        lists.insert(name, list.members().iter().map(String::as_str));
-    }
     GatewaySettings {
         sources: sources.collect(),
-        chain: chain.collect(),
-        lists,
+        chains: chains(config, parts.policies),
+        lists: lists(config),
         memory: Arc::clone(&kept.memory),
         sessions: Arc::clone(&kept.sessions),
         log,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portreeve_gateway::inventory::InventorySettings;
+use portreeve_gateway::lists;
 use portreeve_gateway::quarantine::{self, QuarantineSettings};
 use portreeve_gateway::{Memory, Sessions};
 use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Keep, LogSettings};
@@ -104,6 +105,21 @@ pub(crate) fn memory(config: &Config, store: Option<Arc<Store>>) -> Result<KeptM
     })
 }
 
+/// What was changed about the operator's lists before the restart.
+pub(crate) fn changed_lists(store: Option<&Arc<Store>>) -> Result<lists::Restored, Problems> {
+    let Some(store) = store else {
+        return Ok(lists::Restored::default());
+    };
+    lists::restore(store).map_err(|error| unreadable(store, &error))
+}
+
+fn unreadable(store: &Store, error: &StoreError) -> Problems {
+    let message = format!("the store `{}`: {error}", store.path().display());
+    Problem::nowhere(message)
+        .hint("put a backup in its place with `portreeve store restore FILE`")
+        .into()
+}
+
 /// The operator's quarantine, with who was in it before the restart.
 pub(crate) fn quarantine(
     config: &Config,
@@ -111,13 +127,7 @@ pub(crate) fn quarantine(
 ) -> Result<QuarantineSettings, Problems> {
     let restored = match store {
         None => quarantine::Restored::default(),
-        Some(store) => quarantine::restore(store).map_err(|error| {
-            let message = format!("the store `{}`: {error}", store.path().display());
-            Problems::from(
-                Problem::nowhere(message)
-                    .hint("put a backup in its place with `portreeve store restore FILE`"),
-            )
-        })?,
+        Some(store) => quarantine::restore(store).map_err(|error| unreadable(store, &error))?,
     };
     let policies = config.quarantine.0.iter();
     Ok(QuarantineSettings {

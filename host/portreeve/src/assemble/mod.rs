@@ -1,5 +1,6 @@
 //! From the configuration to parts that work together.
 
+mod chains;
 mod connector;
 mod faces;
 mod gateway;
@@ -16,10 +17,12 @@ use portreeve_store::Store;
 
 use crate::config::{Config, Problem, Problems};
 
+pub(crate) use chains::{chains, lists};
 pub(crate) use faces::{face_settings, replaceable};
 pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources};
 pub(crate) use memory::{
-    KeptMemory, decisions, inventory_settings, memory, private_folder, quarantine, store,
+    KeptMemory, changed_lists, decisions, inventory_settings, memory, private_folder, quarantine,
+    store,
 };
 pub(crate) use plugin::load_advice;
 pub(crate) use policy::LoadedPolicy;
@@ -29,7 +32,7 @@ pub(crate) use policy::LoadedPolicy;
 pub(crate) struct Parts {
     /// In the operator's order.
     pub(crate) connectors: Vec<Arc<Connector>>,
-    /// In the order of the chain.
+    /// In the order of the configuration.
     pub(crate) policies: Vec<LoadedPolicy>,
     /// What the operator should know, though it is no error.
     pub(crate) warnings: Vec<Problem>,
@@ -53,9 +56,7 @@ pub(crate) async fn parts(
 ) -> Result<Parts, Problems> {
     let connectors = config.connectors.0.iter();
     let connectors = join_all(connectors.map(|config| connector::load(config, runtime, store)));
-    let policies = config.policies.0.iter();
-    let policies = join_all(policies.map(|config| policy::load(config, runtime)));
-    let (connectors, policies) = tokio::join!(connectors, policies);
+    let (connectors, policies) = tokio::join!(connectors, policies(config, runtime));
 
     let mut problems = Vec::new();
     let mut parts = Parts {
@@ -72,14 +73,34 @@ pub(crate) async fn parts(
             Err(Problems(found)) => problems.extend(found),
         }
     }
-    for loaded in policies {
+    match policies {
+        Ok(loaded) => parts.policies = loaded,
+        Err(Problems(found)) => problems.extend(found),
+    }
+    if problems.is_empty() {
+        Ok(parts)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Loads the policies that the configuration names, in its order.
+pub(crate) async fn policies(
+    config: &Config,
+    runtime: &Runtime,
+) -> Result<Vec<LoadedPolicy>, Problems> {
+    let policies = config.policies.0.iter();
+    let loaded = join_all(policies.map(|config| policy::load(config, runtime))).await;
+    let mut problems = Vec::new();
+    let mut policies = Vec::new();
+    for loaded in loaded {
         match loaded {
-            Ok(policy) => parts.policies.push(policy),
+            Ok(policy) => policies.push(policy),
             Err(Problems(found)) => problems.extend(found),
         }
     }
     if problems.is_empty() {
-        Ok(parts)
+        Ok(policies)
     } else {
         Err(Problems(problems))
     }

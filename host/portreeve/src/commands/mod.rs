@@ -5,8 +5,10 @@ mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
+mod list;
 mod lookup;
 mod plugin;
+mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
@@ -77,6 +79,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::List(command) => {
+            quiet()?;
+            list::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Policy(command) => {
+            quiet()?;
+            policy::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Pxgrid(command) => {
             quiet()?;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
+use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
 use crate::{assemble, output};
 
@@ -147,7 +148,11 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)
     };
+    let print = deciders::print(&config, &settings.chains);
     let gateway = Gateway::new(settings, &registry)?;
+    gateway
+        .lists()
+        .resume(assemble::changed_lists(store.as_ref())?);
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     gateway.rely_on(Arc::clone(&inventory) as Arc<dyn Pictures>);
     let shutdown_timeout = config.server.shutdown_timeout.0;
@@ -167,7 +172,13 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
-    let reloading = Arc::new(Reloading::new(snapshot, server.reloader(), &registry)?);
+    let deciders = Deciders::new(runtime, Arc::clone(&gateway), print);
+    let reloading = Arc::new(Reloading::new(
+        snapshot,
+        server.reloader(),
+        deciders,
+        &registry,
+    )?);
     server.set_configuration(Arc::clone(&reloading) as Arc<dyn Configuration>);
     Ok(Started {
         server,

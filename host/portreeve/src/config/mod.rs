@@ -9,6 +9,7 @@
 
 mod action;
 mod certificate;
+mod chain;
 mod client;
 mod connector;
 mod credential;
@@ -42,6 +43,7 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 
 pub(crate) use action::ActionsConfig;
+pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
@@ -85,7 +87,10 @@ pub(crate) struct Config {
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
     pub(crate) chain: ChainConfig,
-    /// In the order in which they are asked; those not in the chain are not here.
+    /// In the order in which they are tried.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub(crate) chains: Named<SelectedChainConfig>,
+    /// Those that some chain names.
     pub(crate) policies: Named<PolicyConfig>,
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
@@ -110,14 +115,6 @@ pub(crate) struct SourcesConfig {
     order: Vec<String>,
     pub(crate) max_calls: usize,
     pub(crate) retry_after: Span,
-}
-
-/// `[chain]`
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct ChainConfig {
-    policies: Vec<String>,
-    pub(crate) verdict_ttl: Span,
 }
 
 impl Config {
@@ -158,13 +155,7 @@ impl Config {
         let policies = root.named_sections("policies").into_iter();
         let policies = policies.filter_map(|(name, section)| policy::read(name, section));
         let mut policies = Named(policies.collect());
-        let chain = root.section("chain");
-        policies.order(&chain, "policies", false);
-        let chain_config = ChainConfig {
-            policies: policies.owned_names(),
-            verdict_ttl: chain.or("verdict-ttl", Span::seconds(60)),
-        };
-        chain.finish();
+        let (chain, chains) = chain::read(&root, &mut policies, &clients.0);
 
         let lists = list::read(root.node("lists"), root.reader);
         let quarantine = root.named_sections("quarantine").into_iter();
@@ -189,7 +180,8 @@ impl Config {
             ise,
             sources: sources_config,
             connectors,
-            chain: chain_config,
+            chain,
+            chains,
             policies,
             lists,
             quarantine,

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::chain::SelectedChainConfig;
 use super::client::ClientConfig;
 use super::connector::ConnectorConfig;
 use super::credential::CredentialConfig;
@@ -14,6 +15,12 @@ use super::read::{FromNode, Section, listed, nearest};
 /// Something with a name of the operator's choice.
 pub(crate) trait HasName {
     fn name(&self) -> &Located<String>;
+}
+
+impl HasName for SelectedChainConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
 }
 
 impl HasName for ClientConfig {

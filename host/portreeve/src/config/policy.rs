@@ -1,7 +1,8 @@
 //! `[policies.NAME]`: what decides.
 
+use portreeve_gateway::Mode;
 use portreeve_runtime::Limits;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::file::ExistingFile;
 use super::place::Located;
@@ -18,6 +19,8 @@ pub(crate) struct PolicyConfig {
     pub(crate) name: Located<String>,
     #[serde(serialize_with = "super::named::value")]
     pub(crate) plugin: Located<ExistingFile>,
+    #[serde(serialize_with = "word")]
+    pub(crate) mode: Mode,
     pub(crate) on_error: OnError,
     pub(crate) timeout: Span,
     pub(crate) limits: LimitsConfig,
@@ -44,9 +47,22 @@ impl FromNode for OnError {
     }
 }
 
+impl FromNode for Mode {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        let modes = [Self::Enforce, Self::Monitor, Self::Off];
+        choice(node, reader, &modes.map(|mode| (mode.as_str(), mode)))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives fields so")]
+fn word<S: Serializer>(mode: &Mode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(mode.as_str())
+}
+
 pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<PolicyConfig> {
     let defaults = Limits::policy();
     let plugin = section.required("plugin", "\"policies/baseline.wasm\"");
+    let mode = section.or("mode", Mode::Enforce);
     let on_error = section.or("on-error", OnError::Deny);
     let timeout = section.or("timeout", Span(defaults.wall_clock));
     let limits = LimitsConfig::read(section.section("limits"), &defaults);
@@ -55,6 +71,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Policy
     Some(PolicyConfig {
         name,
         plugin: plugin?,
+        mode,
         on_error,
         timeout,
         limits,

@@ -186,12 +186,12 @@ fn a_broken_configuration_changes_nothing() {
     assert!(said.stderr.contains(expected), "{}", said.stderr);
     assert_eq!(connection.ask("Bearer key-of-the-first"), 404);
 
-    let changed = whole + "\n[chain]\nverdict-ttl = \"7s\"\n";
+    let changed = whole + "\n[sources]\nretry-after = \"7s\"\n";
     std::fs::write(&path, changed).unwrap();
     let state = json(&folder, &["reload", "--json"]);
     assert_eq!(
         state["needs_restart"],
-        serde_json::json!(["chain.verdict-ttl"])
+        serde_json::json!(["sources.retry-after"])
     );
     assert_eq!(state["refused"], Value::Null);
     assert_eq!(connection.ask("Bearer key-of-the-first"), 404);

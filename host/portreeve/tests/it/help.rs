@@ -29,6 +29,8 @@ fn help_reads_well() {
       connector     Work with connectors
       store         Look after what is kept over restarts
       decisions     Show what was decided, newest last
+      list          Look at the lists that policies ask about, and change them
+      policy        Look at what decides
       pxgrid        Decide who may be a node of pxGrid
       quarantine    Hold endpoints back, whatever their management system says
       session       Look at the sessions of endpoints

@@ -1,6 +1,7 @@
 //! Throughput of hits.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use anyhow::ensure;
 use portreeve_harness::{REST_KEY, Stand};
@@ -126,6 +127,29 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
         "the gateway gave {gateway_errors} answers that were none"
     );
     Ok(())
+}
+
+/// Starts the servers and waits for the end of standard input.
+pub(crate) async fn hold() -> anyhow::Result<()> {
+    let subject = Subject::start(Stand::builder()).await?;
+    let directory = subject.stand.directory();
+    let bare = Bare::start(directory, &subject.constant).await?;
+    let nginx = Nginx::start(directory, &subject.constant).await?;
+    let mut out = std::io::stdout();
+    for (name, origins) in [
+        (GATEWAY, &subject.origins),
+        (BARE, &bare.origins),
+        (NGINX, &nginx.origins),
+    ] {
+        let path = &subject.path;
+        let Origins { plain, tls } = origins;
+        writeln!(out, "{name}\t{plain}{path}\t{tls}{path}")?;
+    }
+    writeln!(out, "key\t{REST_KEY}")?;
+    let waiting = || std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    tokio::task::spawn_blocking(waiting).await??;
+    drop(nginx);
+    subject.stand.gateway.stop().await
 }
 
 async fn in_turns<'a>(

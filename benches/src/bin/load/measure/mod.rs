@@ -11,6 +11,7 @@ mod start;
 mod sync;
 
 use clap::ValueEnum;
+pub(crate) use http::hold;
 
 use crate::effort::Effort;
 use crate::report::Report;

@@ -101,6 +101,7 @@ fn find<'a>(table: &'a toml::Table, section: &str) -> Option<&'a toml::Table> {
         .replace("connectors.NAME", "connectors.contoso")
         .replace("policies.NAME", "policies.baseline")
         .replace("quarantine.NAME", "quarantine.isolate")
+        .replace("chains.NAME", "chains.guests")
         .replace("clients.NAME", "clients.radius")
         .replace("SLOT", "graph");
     section
@@ -114,7 +115,7 @@ fn every_default_is_the_real_one() {
     let first = document.split("```toml\n").nth(1).unwrap();
     let first = first.split("```").next().unwrap();
     // Sections that are there only when they are wanted.
-    let wanted = "[store]\ndirectory = \"x\"\n[pxgrid]\n[quarantine.isolate]\n[connectors.contoso.inventory]\n";
+    let wanted = "[store]\ndirectory = \"x\"\n[pxgrid]\n[quarantine.isolate]\n[chains.guests]\npolicies = ['baseline']\nmedia = ['wireless']\n[connectors.contoso.inventory]\n";
     let config = shown(&load(&format!("{first}\n{wanted}")));
     let mut compared = 0;
     for (section, key, default) in rows(&document) {
@@ -153,7 +154,9 @@ fn every_key_is_there() {
 fn check_keys(table: &toml::Table, section: &str, known: &dyn Fn(&str, &str) -> bool) {
     for (key, value) in table {
         let inner = match section {
-            "clients" | "connectors" | "policies" | "quarantine" => format!("{section}.NAME"),
+            "chains" | "clients" | "connectors" | "policies" | "quarantine" => {
+                format!("{section}.NAME")
+            }
             "" => key.clone(),
             "connectors.NAME.credentials" => format!("{section}.SLOT"),
             _ => format!("{section}.{key}"),

@@ -1,3 +1,4 @@
+mod chains;
 mod clients;
 mod documentation;
 mod files;

@@ -249,10 +249,12 @@ vip = [\"00:11:22:33:44:55\"]
 
     [chain]
     policies = ["baseline"]
+    combine = "first-decides"
     verdict-ttl = "1m"
 
     [policies.baseline]
     plugin = "x.wasm"
+    mode = "enforce"
     on-error = "deny"
     timeout = "250ms"
 
