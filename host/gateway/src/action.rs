@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_domain::{
-    Absence, ActionKind, Connection, Finding, Identifier, Outcome, Question, Timestamp,
+    Absence, ActionKind, Connection, Device, Finding, Identifier, Outcome, Question, Timestamp,
 };
 
 use serde_json::{Map, Value};
 
+use crate::fetch::Fetcher;
 use crate::{Gateway, SourceError};
 
 /// Something that a source does to one of its devices.
@@ -100,6 +101,11 @@ impl Action {
             kind,
             arguments: Some(written.into()),
         })
+    }
+
+    /// As it was kept.
+    pub(crate) const fn restored(kind: ActionKind, arguments: Option<Arc<str>>) -> Self {
+        Self { kind, arguments }
     }
 
     /// What has to be allowed for it.
@@ -267,10 +273,10 @@ impl Gateway {
             let client = Arc::clone(&question.connection().client);
             return Some(ActionError::NotAllowed { client, kind });
         }
-        if !self.action_rules.allows(&kind) {
+        if !self.jobs.rules().allows(&kind) {
             return Some(ActionError::Off(kind));
         }
-        let confirmed = right.unconfirmed || !self.action_rules.wants_confirmation(&kind);
+        let confirmed = right.unconfirmed || !self.jobs.rules().wants_confirmation(&kind);
         (!confirmed).then_some(ActionError::Unconfirmed(kind))
     }
 
@@ -287,6 +293,30 @@ impl Gateway {
         question: &Question,
         action: &Action,
     ) -> Result<ActionState, ActionError> {
+        let (fetcher, device) = self.target(question).await?;
+        audit(question, action.kind(), "requested", None);
+        let ticket = fetcher.act(&device.key, action, &single_use_key()).await;
+        let failed = |failure| ActionError::Source {
+            source_name: Arc::clone(fetcher.name()),
+            failure,
+        };
+        let ticket = ticket.map_err(failed)?;
+        match ticket.state {
+            ActionState::Pending | ActionState::Done => Ok(ticket.state),
+            ActionState::Refused | ActionState::Failed => {
+                let detail = ticket.detail.unwrap_or_default();
+                let failure = ActionFailure::NotSupported(detail.to_string());
+                Err(failed(failure))
+            }
+        }
+    }
+
+    /// The device that a question is about, and the source whose record of it
+    /// is in use.
+    pub(crate) async fn target(
+        &self,
+        question: &Question,
+    ) -> Result<(Arc<Fetcher>, Arc<Device>), ActionError> {
         // What the client is shown of the device makes no difference to what
         // is done, and the source's key may be hidden from him.
         let mut connection = Connection::clone(question.connection());
@@ -318,21 +348,7 @@ impl Gateway {
             let detail = "the source of the device's record is gone";
             return Err(ActionError::CannotTell(detail.into()));
         };
-        audit(question, action.kind(), "requested", None);
-        let ticket = fetcher.act(&device.key, action, &single_use_key()).await;
-        let failed = |failure| ActionError::Source {
-            source_name: Arc::clone(fetcher.name()),
-            failure,
-        };
-        let ticket = ticket.map_err(failed)?;
-        match ticket.state {
-            ActionState::Pending | ActionState::Done => Ok(ticket.state),
-            ActionState::Refused | ActionState::Failed => {
-                let detail = ticket.detail.unwrap_or_default();
-                let failure = ActionFailure::NotSupported(detail.to_string());
-                Err(failed(failure))
-            }
-        }
+        Ok((Arc::clone(fetcher), Arc::clone(device)))
     }
 }
 

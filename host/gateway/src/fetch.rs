@@ -88,7 +88,6 @@ impl Fetcher {
     }
 
     /// What can be done to the device that the source calls `key`.
-    #[expect(dead_code, reason = "jobs will ask")]
     pub(crate) async fn possible_actions(
         &self,
         key: &str,
@@ -115,7 +114,6 @@ impl Fetcher {
     }
 
     /// Asks how an action goes on.
-    #[expect(dead_code, reason = "jobs will ask")]
     pub(crate) async fn action_status(
         &self,
         key: &str,

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::ChainParts;
 use crate::feed::Feed;
 use crate::fetch::Fetcher;
-use crate::job::ActionRules;
+use crate::job::Jobs;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::lists::NamedLists;
@@ -41,12 +41,12 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
     pub(crate) journal: Option<Journal>,
-    pub(crate) action_rules: ActionRules,
+    pub(crate) jobs: Arc<Jobs>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
     chain_parts: ChainParts,
     next_chain: AtomicU64,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -143,8 +143,12 @@ impl Gateway {
             Arc::clone(&feed.touched),
         ));
         tasks.spawn(Arc::clone(&lists).watch());
+        let fetchers: Vec<_> = fetchers.collect();
+        let jobs = Jobs::new(settings.actions, fetchers.clone(), memory.writer().cloned());
+        let jobs = Arc::new(jobs);
+        tasks.spawn(Arc::clone(&jobs).work());
         let gateway = Arc::new(Self {
-            fetchers: fetchers.collect(),
+            fetchers,
             rules,
             feed,
             pictures: OnceLock::new(),
@@ -154,7 +158,7 @@ impl Gateway {
             sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
-            action_rules: settings.actions,
+            jobs,
             journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
             chain_parts,
@@ -282,6 +286,7 @@ impl Gateway {
     pub async fn shutdown(&self) {
         self.feed.end();
         self.lists.stop.cancel();
+        self.jobs.end();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -291,5 +296,6 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.feed.end();
         self.lists.stop.cancel();
+        self.jobs.end();
     }
 }

@@ -19,7 +19,7 @@ pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
-mod job;
+pub mod job;
 mod journal;
 mod kept;
 pub mod lists;

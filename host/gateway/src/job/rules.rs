@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use portreeve_domain::ActionKind;
 
+use super::kept::Restored;
+
 /// What the operator allows to be done to devices. By default nothing.
 #[derive(Clone, Debug)]
 pub struct ActionRules {
@@ -24,6 +26,8 @@ pub struct ActionRules {
     /// When a source is asked for the first time what became of an action. It
     /// is asked less and less often after that.
     pub first_look: Duration,
+    /// What the store held at the start.
+    pub restored: Restored,
 }
 
 /// Who has to confirm what is not harmless.
@@ -46,6 +50,7 @@ impl Default for ActionRules {
             most_devices: 5_000,
             most_jobs: 1_000,
             first_look: Duration::from_mins(1),
+            restored: Restored::default(),
         }
     }
 }
