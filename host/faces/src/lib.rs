@@ -15,6 +15,7 @@ mod admin;
 #[doc(hidden)]
 pub mod bench;
 mod body;
+mod check;
 mod clearpass;
 mod clients;
 mod configuration;
@@ -24,6 +25,7 @@ mod faces;
 pub mod fuzz;
 mod hit;
 mod intune;
+mod inventory;
 mod ise;
 mod jamf;
 mod journal;

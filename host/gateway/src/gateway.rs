@@ -24,6 +24,7 @@ use crate::monitor::Monitors;
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
 use crate::select::Chains;
+use crate::selection;
 use crate::survey::Pictures;
 use crate::{ChainsSettings, CheckReport, GatewaySettings, Health, Memory, Sessions};
 
@@ -47,6 +48,8 @@ pub struct Gateway {
     chain_parts: ChainParts,
     next_chain: AtomicU64,
     pub(crate) tasks: TaskTracker,
+    /// Turns of selections that are made.
+    pub(crate) selections: Arc<tokio::sync::Semaphore>,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -164,6 +167,7 @@ impl Gateway {
             chain_parts,
             next_chain,
             tasks,
+            selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);

@@ -9,6 +9,7 @@ use portreeve_plugin::http::{Error, Request, Response};
 use portreeve_plugin::settings::document;
 
 use crate::actions::Acting;
+use crate::errors;
 use crate::services::Services;
 use crate::settings::Settings;
 
@@ -117,11 +118,13 @@ fn sent(request: Request) -> Result<Response, Error> {
         Ok(response) if matches!(response.status, 200..=204) => {}
         Ok(response) => portreeve_plugin::warn!(
             "the answer is not the wanted one",
-            status = response.status,
-            client_request_id = id
+            code = format!("status-{}", response.status),
+            client_request_id = id,
+            request_id = response.header("request-id").unwrap_or_default()
         ),
         Err(error) => portreeve_plugin::warn!(
             "there is no answer",
+            code = errors::word(error),
             error = format!("{error:?}"),
             client_request_id = id
         ),

@@ -68,7 +68,9 @@ impl Client {
             name,
             patience: LOCAL_PATIENCE,
             connection: Arc::new(connection),
-            faces: [Face::Admin, Face::Metrics].into_iter().collect(),
+            faces: [Face::Admin, Face::Metrics, Face::Inventory]
+                .into_iter()
+                .collect(),
             networks: Vec::new(),
             actions: None,
             unconfirmed_actions: Vec::new(),
