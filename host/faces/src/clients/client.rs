@@ -68,7 +68,7 @@ impl Client {
             name,
             patience: LOCAL_PATIENCE,
             connection: Arc::new(connection),
-            faces: [Face::Admin, Face::Metrics, Face::Inventory]
+            faces: [Face::Admin, Face::Metrics, Face::Inventory, Face::Actions]
                 .into_iter()
                 .collect(),
             networks: Vec::new(),

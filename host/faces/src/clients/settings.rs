@@ -132,11 +132,13 @@ pub enum Face {
     Clearpass,
     /// `/v1/devices`: what the sources know about all devices.
     Inventory,
+    /// `/v1/actions…`: acting on devices.
+    Actions,
 }
 
 impl Face {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rest,
         Self::Radius,
         Self::Metrics,
@@ -148,6 +150,7 @@ impl Face {
         Self::Jamf,
         Self::Clearpass,
         Self::Inventory,
+        Self::Actions,
     ];
 
     /// The word for it in the configuration, logs and metrics.
@@ -164,6 +167,7 @@ impl Face {
             Self::Jamf => "jamf",
             Self::Clearpass => "clearpass",
             Self::Inventory => "inventory",
+            Self::Actions => "actions",
         }
     }
 

@@ -515,11 +515,12 @@ impl Jobs {
     async fn begin(&self, job: Job) -> Result<(), JobError> {
         self.make_room(job.devices.len()).await?;
         if let Some(writer) = &self.writer {
-            let devices = stream::iter(job.devices.iter().enumerate());
-            let mut written = devices
-                .map(|(place, device)| {
-                    writer.set_document(kept::device_document(&job.id, place, device))
-                })
+            let devices = job.devices.iter().enumerate();
+            let documents: Vec<_> = devices
+                .map(|(place, device)| kept::device_document(&job.id, place, device))
+                .collect();
+            let mut written = stream::iter(documents)
+                .map(|document| writer.set_document(document))
                 .buffer_unordered(WRITES);
             while let Some(result) = written.next().await {
                 result?;

@@ -18,6 +18,8 @@ mod model;
 mod rules;
 mod step;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -98,6 +98,7 @@ impl ActionsConfig {
             most_devices: self.max_devices,
             most_jobs: self.max_jobs,
             first_look: self.first_look.0,
+            ..ActionRules::default()
         }
     }
 }

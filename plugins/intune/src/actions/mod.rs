@@ -43,7 +43,7 @@ pub(crate) trait Acting: Services {
 
 /// What can be done to a device, and what is in the way.
 pub(crate) fn supported<S: Acting>(services: &S, device: &str) -> Vec<String> {
-    let present = permission::present(services);
+    let present = permission::newest(services);
     let named = kind::ALL.iter().map(|kind| {
         let name = kind.name;
         match unknown(device).or_else(|| permission::obstacle(kind, &present)) {

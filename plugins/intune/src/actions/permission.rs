@@ -18,6 +18,17 @@ pub(super) fn present<S: Acting>(services: &S) -> Vec<String> {
     info.permissions
 }
 
+/// The same, after another look if something is missing: it may have been
+/// granted since.
+pub(super) fn newest<S: Acting>(services: &S) -> Vec<String> {
+    let present = present(services);
+    let is_missing = |kind: &Kind| obstacle(kind, &present).is_some();
+    if !super::kind::ALL.iter().any(is_missing) {
+        return present;
+    }
+    services.renew_credential(Party::Devices.slot()).permissions
+}
+
 /// Why the permissions are not enough, if they are not. A token that cannot be
 /// read says nothing: then Graph has to say it.
 pub(super) fn obstacle(kind: &Kind, present: &[String]) -> Option<String> {
