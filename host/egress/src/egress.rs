@@ -19,7 +19,7 @@ use crate::{
     headers,
     oauth::{TokenEndpoint, TokenSource},
     redact::Redactor,
-    request, text,
+    request, text, tls,
     transport::Transport,
 };
 
@@ -55,7 +55,8 @@ impl Egress {
         let guard = Arc::new(AddressGuard::new(settings.private_networks));
         let transport = Transport::new(
             Arc::clone(&guard),
-            &settings.roots,
+            tls::client_config(&settings.roots, settings.system_roots)?,
+            settings.proxy.map(Arc::new),
             settings.connect_timeout,
         )?;
         let credentials = Slots::new(settings.credentials, &guard, |request| {

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod action;
+mod certificate;
 mod device;
 mod list;
 mod policy;
@@ -14,6 +15,10 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use action::{ActionCommand, ActionStart};
+pub(crate) use certificate::{
+    CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
+    CertificateNew, CertificateShow,
+};
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
@@ -98,6 +103,9 @@ pub(crate) enum Command {
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, show and export certificates, and compare them with Entra
+    #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
+    Certificate(CertificateCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {

@@ -76,6 +76,7 @@ pub(super) async fn load(
 
 fn egress_settings(config: &ConnectorConfig) -> EgressSettings {
     let roots = config.trust.iter().flat_map(|file| &file.certificates);
+    let roots = roots.chain(&config.way_out.trusted);
     EgressSettings {
         allow: config.egress.clone(),
         private_networks: config.private_networks.clone(),
@@ -85,6 +86,8 @@ fn egress_settings(config: &ConnectorConfig) -> EgressSettings {
         max_request_bytes: config.requests.max_request.0,
         max_concurrent: config.requests.max_concurrent,
         roots: roots.cloned().collect(),
+        system_roots: config.way_out.system_roots(),
+        proxy: config.way_out.proxy(),
         credentials: config.credentials.0.iter().map(credential).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod action;
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
@@ -113,6 +114,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

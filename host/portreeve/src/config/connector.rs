@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::certificate::CertificateFile;
 use super::credential::{self, CredentialConfig, as_texts};
+use super::egress::WayOut;
 use super::file::ExistingFile;
 use super::named::Named;
 use super::place::Located;
@@ -27,6 +28,8 @@ pub(crate) struct ConnectorConfig {
     pub(crate) egress: Vec<HostGrant>,
     pub(crate) private_networks: Vec<IpNet>,
     pub(crate) trust: Vec<CertificateFile>,
+    #[serde(flatten)]
+    pub(crate) way_out: WayOut,
     pub(crate) ttl: Span,
     pub(crate) max_stale_compliant: Span,
     pub(crate) max_stale_other: Span,
@@ -71,6 +74,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
     let egress = section.or("egress", Vec::new());
     let private_networks = section.or("private-networks", Vec::new());
     let trust = section.or("trust", Vec::new());
+    let way_out = WayOut::read(&section);
     let ttl = section.or("ttl", Span::seconds(5 * 60));
     let max_stale_compliant = section.or("max-stale-compliant", Span::seconds(24 * 3600));
     let max_stale_other = section.or("max-stale-other", Span::seconds(3600));
@@ -106,6 +110,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Connec
         egress,
         private_networks,
         trust,
+        way_out,
         ttl,
         max_stale_compliant,
         max_stale_other,

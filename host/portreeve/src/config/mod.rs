@@ -13,6 +13,7 @@ mod chain;
 mod client;
 mod connector;
 mod credential;
+mod egress;
 mod environment;
 mod file;
 mod intune;
@@ -36,6 +37,7 @@ mod secret;
 mod server;
 mod store;
 mod tree;
+mod trust;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +49,7 @@ pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
+pub(crate) use egress::EgressConfig;
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -66,6 +69,7 @@ pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
 pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
+pub(crate) use trust::TrustConfig;
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
@@ -83,6 +87,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
+    pub(crate) egress: EgressConfig,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub(crate) trust: Named<TrustConfig>,
     pub(crate) sources: SourcesConfig,
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
@@ -132,7 +139,7 @@ impl Config {
     }
 
     fn read(root: Section<'_>) -> Option<Self> {
-        let server = server::read(root.section("server"));
+        let mut server = server::read(root.section("server"));
         let clients = root.named_sections("clients").into_iter();
         let clients = clients.filter_map(|(name, section)| client::read(name, section));
         let clients = Named(clients.collect());
@@ -142,6 +149,18 @@ impl Config {
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
         let mut connectors = Named(connectors.collect());
+        let egress = EgressConfig::read(root.section("egress"));
+        let trust = root.named_sections("trust").into_iter();
+        let trust = Named(
+            trust
+                .filter_map(|(name, section)| trust::read(name, section))
+                .collect(),
+        );
+        trust::check_connectors(&trust, &connectors.names(), root.reader);
+        if let Some(tls) = server.as_mut().and_then(|server| server.tls.as_mut()) {
+            tls.trusted_clients = trust::client_issuers(&trust);
+        }
+        egress::inherit(&mut connectors, &egress, &trust);
         let sources = root.section("sources");
         connectors.order(&sources, "order", true);
         client::check_sources(&clients.0, &connectors.names(), root.reader);
@@ -178,6 +197,8 @@ impl Config {
             server: server?,
             clients,
             ise,
+            egress,
+            trust,
             sources: sources_config,
             connectors,
             chain,

@@ -29,7 +29,7 @@ fn certificates_and_keys_are_read() {
         .with("c.pem", "nothing")
         .with_mode("k.pem", "nothing", 0o644);
     assert_snapshot!(folder.errors(), @r"
-    error: main.toml:2:15: server.certificate: `c.pem` holds no certificate
+    error: main.toml:2:15: server.certificate: `c.pem`: the file cannot be read: it is neither PEM nor DER nor base64
     hint: a PEM file begins with `-----BEGIN CERTIFICATE-----`
     error: main.toml:3:7: server.key: `k.pem` holds a secret, but is open to everyone (0644)
     hint: run `chmod o= k.pem`

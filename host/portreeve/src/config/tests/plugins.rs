@@ -198,6 +198,10 @@ vip = [\"00:11:22:33:44:55\"]
     list-lifetime = "5m"
     messaging = false
 
+    [egress]
+    proxy = "direct"
+    system-roots = true
+
     [sources]
     order = ["contoso"]
     max-calls = 256
@@ -208,6 +212,8 @@ vip = [\"00:11:22:33:44:55\"]
     egress = ["https://graph.microsoft.com"]
     private-networks = []
     trust = []
+    proxy = "direct"
+    system-roots = true
     ttl = "5m"
     max-stale-compliant = "1d"
     max-stale-other = "1h"
