@@ -27,7 +27,7 @@ use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
     actions, admin, check, clearpass, configuration, intune, inventory, ise, jamf, kandji, lists,
-    openapi, operations, policies, pxgrid, quarantine, radius, rest, token,
+    openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -94,6 +94,7 @@ impl Dispatcher {
             .merge(jamf::routes())
             .merge(kandji::routes())
             .merge(radius::routes())
+            .merge(scep::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -378,6 +379,11 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
 fn refuse(problem: &Problem, area: Area, radius: bool, id: &RequestId) -> (Reply, Outcome) {
     if area == Area::Face(Face::Ise) {
         let reply = ise::refusal(problem, id.as_str()).map(Either::Left);
+        let outcome = outcome_of_status(reply.status());
+        return (reply, outcome);
+    }
+    if area == Area::Face(Face::Scep) {
+        let reply = scep::refusal(problem, id.as_str()).map(Either::Left);
         let outcome = outcome_of_status(reply.status());
         return (reply, outcome);
     }

@@ -44,6 +44,7 @@ mod quarantine;
 mod radius;
 mod request_id;
 mod rest;
+mod scep;
 mod server;
 mod settings;
 mod text;

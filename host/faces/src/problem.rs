@@ -48,6 +48,12 @@ pub(crate) enum ProblemKind {
     CannotTell,
     /// A source could not be read.
     SourceFailed,
+    /// A source is not there just now, or asks to be left alone.
+    SourceUnavailable,
+    /// The source said no.
+    Refused,
+    /// The certificate request is for another management system.
+    Elsewhere,
     /// The configuration has mistakes.
     ConfigurationRefused,
     /// The fault is ours.
@@ -74,6 +80,9 @@ impl ProblemKind {
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
+            Self::SourceUnavailable => "urn:portreeve:problem:source-unavailable",
+            Self::Refused => "urn:portreeve:problem:refused",
+            Self::Elsewhere => "urn:portreeve:problem:elsewhere",
             Self::ConfigurationRefused => "urn:portreeve:problem:configuration-refused",
             Self::Internal => "urn:portreeve:problem:internal",
         }
@@ -98,6 +107,9 @@ impl ProblemKind {
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
+            Self::SourceUnavailable => "The source cannot be asked just now",
+            Self::Refused => "The management system refused",
+            Self::Elsewhere => "The request is for another management system",
             Self::ConfigurationRefused => "The configuration has mistakes",
             Self::Internal => "Something went wrong inside Portreeve",
         }
@@ -107,7 +119,7 @@ impl ProblemKind {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
-            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotAllowed | Self::Refused => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
             Self::Conflict => StatusCode::CONFLICT,
@@ -117,9 +129,11 @@ impl ProblemKind {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::CannotTell | Self::SourceUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
-            Self::ConfigurationRefused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::ConfigurationRefused | Self::Elsewhere => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

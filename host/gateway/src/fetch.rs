@@ -14,6 +14,7 @@ use crate::action::{Action, ActionFailure, ActionTicket, PossibleAction};
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
+use crate::scep::Vouching;
 use crate::source::SourceErrorKind;
 use crate::{CheckReport, Health, Lookup, SourceError, SourceSettings};
 use crate::{Memory, Prepared, Record};
@@ -85,6 +86,11 @@ impl Fetcher {
 
     pub(crate) async fn check(&self, deadline: Instant) -> CheckReport {
         self.settings.source.check(deadline).await
+    }
+
+    /// What the source does with certificate requests, if it does anything.
+    pub(crate) fn vouching(&self) -> Option<&dyn Vouching> {
+        self.settings.source.vouching()
     }
 
     /// What can be done to the device that the source calls `key`.

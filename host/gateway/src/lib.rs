@@ -32,6 +32,7 @@ pub mod quarantine;
 pub mod query;
 mod recall;
 mod rules;
+mod scep;
 mod select;
 pub mod selection;
 mod session;
@@ -59,6 +60,7 @@ pub use job::{ActionRules, ConfirmBy};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
 pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{

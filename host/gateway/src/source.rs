@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use portreeve_domain::{Device, Identifier};
 
 use crate::action::{Action, ActionFailure, ActionTicket, PossibleAction};
+use crate::scep::Vouching;
 
 /// One configured tenant of a device-management system.
 pub trait Source: Send + Sync + fmt::Debug {
@@ -75,6 +76,11 @@ pub trait Source: Send + Sync + fmt::Debug {
         _deadline: Instant,
     ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
         std::future::ready(Err(ActionFailure::NotSupported(String::new()))).boxed()
+    }
+
+    /// What it does with certificate requests, if it does anything.
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        None
     }
 
     /// Talks to the source, past every cache, and says what works and what does

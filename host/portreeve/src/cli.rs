@@ -7,6 +7,7 @@ mod list;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod scep;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -100,6 +102,12 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),

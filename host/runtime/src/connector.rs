@@ -15,8 +15,9 @@ use crate::guarded::Guard;
 use crate::limits::{Limits, PageLimits};
 use crate::load::{Plugin, Pre};
 use crate::plugin_log::PluginLog;
+use crate::scep::scep_limits;
 use crate::since_v0_1::{
-    ActionsGuest, Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest,
+    ActionsGuest, Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest, ScepGuest,
 };
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
@@ -113,6 +114,8 @@ pub(crate) struct Inner {
     /// Of its own as well: who acts on hundreds of devices does not hold up
     /// look-ups.
     pub(crate) action_guard: Guard<ConnectorData, ActionsGuest>,
+    /// Of its own too: who wants certificates does not hold up look-ups.
+    pub(crate) scep_guard: Guard<ConnectorData, ScepGuest>,
 }
 
 impl fmt::Debug for Connector {
@@ -183,6 +186,7 @@ impl Plugin {
                 settings.breaker,
                 Arc::clone(&log),
             ),
+            scep_guard: Guard::new(scep_limits(&limits), settings.breaker, Arc::clone(&log)),
             guard: Guard::new(limits, settings.breaker, log),
         });
         let checking = Arc::clone(&inner);

@@ -31,7 +31,16 @@ impl Host {
 
 impl Services for Host {
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
-        sent(Request::get(url).header("accept", accept))
+        send(Request::get(url).header("accept", accept))
+    }
+
+    fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, Error> {
+        let request = Request::post(url, body)
+            .header("accept", "application/json")
+            .header("content-type", "application/json");
+        send(headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        }))
     }
     fn now_ms(&self) -> u64 {
         clock::now_ms()
@@ -79,15 +88,6 @@ impl Services for Host {
 }
 
 impl Acting for Host {
-    fn post(&self, url: &str, body: Option<&str>) -> Result<Response, Error> {
-        let bytes = body.unwrap_or_default().as_bytes().to_vec();
-        let request = Request::post(url, bytes).header("accept", "application/json");
-        sent(match body {
-            Some(_) => request.header("content-type", "application/json"),
-            None => request,
-        })
-    }
-
     fn versioned(&self, key: &str) -> Result<(Vec<u8>, u64), String> {
         match state::get(key) {
             Ok(Some(entry)) => Ok((entry.value, entry.version)),
@@ -110,7 +110,7 @@ impl Acting for Host {
 }
 
 /// Sends a request under an id of its own.
-fn sent(request: Request) -> Result<Response, Error> {
+fn send(request: Request) -> Result<Response, Error> {
     let id = request_id();
     let result = request.header("client-request-id", &id).send();
     // Microsoft's support asks for the id of a request that went wrong.

@@ -132,6 +132,8 @@ pub enum Face {
     Clearpass,
     /// `/v1/devices`: what the sources know about all devices.
     Inventory,
+    /// `/v1/scep/…`: validation of certificate requests.
+    Scep,
     /// `/v1/actions…`: acting on devices.
     Actions,
 }
@@ -150,6 +152,7 @@ impl Face {
         Self::Jamf,
         Self::Clearpass,
         Self::Inventory,
+        Self::Scep,
         Self::Actions,
     ];
 
@@ -167,6 +170,7 @@ impl Face {
             Self::Jamf => "jamf",
             Self::Clearpass => "clearpass",
             Self::Inventory => "inventory",
+            Self::Scep => "scep",
             Self::Actions => "actions",
         }
     }

@@ -25,7 +25,7 @@ use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     ActionRules, CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings,
     Health, InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError,
-    PolicySettings, Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
+    PolicySettings, Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings, Vouching,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -64,7 +64,7 @@ pub(crate) const NARROW: &str = "Bearer narrow-key";
 
 /// Its inventory has one page with one device, or none while it is broken.
 #[derive(Debug, Default)]
-struct Mdm {
+pub(crate) struct Mdm {
     broken: AtomicBool,
     /// A question that is never answered has come.
     hangs: Notify,
@@ -140,6 +140,10 @@ impl Source for Mdm {
             })
         };
         std::future::ready(page).boxed()
+    }
+
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        Some(self)
     }
 
     fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
@@ -340,6 +344,7 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
         narrow,
         client("auditor", bearer("auditor-key"), &[Face::Inventory]),
         client("script", bearer("script-key"), &[Face::Rest]),
+        client("scep", bearer("scep-key"), &[Face::Scep]),
         patient,
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),

@@ -15,6 +15,7 @@ mod policy;
 mod pxgrid;
 mod quarantine;
 mod reload;
+mod scep;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -110,6 +111,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
+        }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;

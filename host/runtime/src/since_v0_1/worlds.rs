@@ -8,6 +8,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use super::bindings::actions::exports::portreeve::connector::actions;
 use super::bindings::connector::portreeve as host;
 use super::bindings::inventory::exports::portreeve::connector::inventory;
+use super::bindings::scep::exports::portreeve::scep::{requests, revocations};
 use super::bindings::{connector, policy};
 use super::common::Common;
 use super::connector::ConnectorData;
@@ -22,6 +23,16 @@ pub(crate) struct ConnectorPre {
     pub(crate) inventory: Option<inventory::GuestIndices>,
     /// Where its actions are, if it has any.
     pub(crate) actions: Option<actions::GuestIndices>,
+    /// Where it answers for certificate requests, if it does.
+    pub(crate) scep: Option<ScepIndices>,
+}
+
+/// Where a connector answers for certificate requests.
+#[derive(Clone)]
+pub(crate) struct ScepIndices {
+    pub(crate) requests: requests::GuestIndices,
+    /// Where it names certificates to be revoked, if it does.
+    pub(crate) revocations: Option<revocations::GuestIndices>,
 }
 
 /// A policy whose imports are resolved and whose exports are checked.
@@ -59,6 +70,9 @@ const INVENTORY: &str = "portreeve:connector/inventory";
 
 /// What a connector may export besides, to act on devices.
 const ACTIONS: &str = "portreeve:connector/actions";
+/// What a connector may export besides, for SCEP servers.
+const SCEP_REQUESTS: &str = "portreeve:scep/requests";
+const SCEP_REVOCATIONS: &str = "portreeve:scep/revocations";
 
 /// WASI that every connector finds, though most of it leads nowhere: standard
 /// libraries import more than a program uses.
@@ -103,9 +117,18 @@ impl Worlds {
         // every connector has to export.
         let inventory = has(INVENTORY).then(|| inventory::GuestIndices::new(&instance));
         let actions = has(ACTIONS).then(|| actions::GuestIndices::new(&instance));
+        let scep = has(SCEP_REQUESTS).then(|| {
+            let revocations =
+                has(SCEP_REVOCATIONS).then(|| revocations::GuestIndices::new(&instance));
+            Ok::<_, wasmtime::Error>(ScepIndices {
+                requests: requests::GuestIndices::new(&instance)?,
+                revocations: revocations.transpose()?,
+            })
+        });
         Ok(ConnectorPre {
             inventory: inventory.transpose()?,
             actions: actions.transpose()?,
+            scep: scep.transpose()?,
             connector: connector::MdmConnectorPre::new(instance)?,
         })
     }

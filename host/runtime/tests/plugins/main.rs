@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod log;
 mod policy;
+mod scep;
 mod server;
 mod support;
 mod wasi;

@@ -28,9 +28,6 @@ use ticket::Started;
 
 /// What acting borrows from the host beside [`Services`].
 pub(crate) trait Acting: Services {
-    /// Sends a `POST` request with JSON, or without a body.
-    fn post(&self, url: &str, body: Option<&str>) -> Result<Response, HttpError>;
-
     /// What is kept under a key, and the version of that; 0 for nothing.
     fn versioned(&self, key: &str) -> Result<(Vec<u8>, u64), String>;
 
@@ -86,7 +83,7 @@ pub(crate) fn start<S: Acting>(
         Known::Begun(at) if !kind.is_repeatable => return Ok(pending(kind, at, false)),
         Known::New | Known::Begun(_) => {}
     }
-    match services.post(&url, body.as_deref()) {
+    match services.post(&url, &[], body.unwrap_or_default().into_bytes()) {
         Ok(response) if matches!(response.status, 200 | 202 | 204) => {
             let at = time(services, &response);
             entry.sent(services, at)?;

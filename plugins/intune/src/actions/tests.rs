@@ -34,6 +34,12 @@ impl Services for Stand {
         self.fake.get(url, accept)
     }
 
+    fn post(&self, url: &str, _: &[(&str, &str)], body: Vec<u8>) -> Result<Response, HttpError> {
+        let body = String::from_utf8(body).unwrap();
+        let body = if body.is_empty() { "-" } else { &body };
+        self.fake.get(&format!("POST {url} {body}"), "")
+    }
+
     fn now_ms(&self) -> u64 {
         self.fake.now_ms()
     }
@@ -56,11 +62,6 @@ impl Services for Stand {
 }
 
 impl Acting for Stand {
-    fn post(&self, url: &str, body: Option<&str>) -> Result<Response, HttpError> {
-        let body = body.unwrap_or("-");
-        self.fake.get(&format!("POST {url} {body}"), "")
-    }
-
     fn versioned(&self, key: &str) -> Result<(Vec<u8>, u64), String> {
         let value = self.fake.recall(key).unwrap_or_default();
         Ok((value, self.version.get()))

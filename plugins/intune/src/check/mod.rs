@@ -274,10 +274,14 @@ fn code(failure: &Failure, party: Party) -> Code {
     match (&failure.error, party) {
         (Error::Misconfigured(_), _) => Code::NoLicence,
         (Error::Unauthenticated(_), Party::Graph | Party::Devices) => Code::GraphTokenRefused,
-        (Error::Unauthenticated(_), Party::Intune) => Code::ServiceTokenRefused,
+        (Error::Unauthenticated(_), Party::Intune | Party::Scep | Party::Revocation) => {
+            Code::ServiceTokenRefused
+        }
         (Error::Forbidden(_), Party::Graph) => Code::GraphForbidden,
         (Error::Forbidden(_), Party::Devices) => Code::DevicesForbidden,
-        (Error::Forbidden(_), Party::Intune) => Code::ServiceForbidden,
+        (Error::Forbidden(_), Party::Intune | Party::Scep | Party::Revocation) => {
+            Code::ServiceForbidden
+        }
         (Error::RateLimited(_), _) => Code::Busy,
         (Error::Unavailable(_), _) if failure.moved => Code::Moved,
         (Error::Unavailable(_), _) => Code::Unavailable,

@@ -85,6 +85,8 @@ pub(crate) enum Right {
     NotifyUsers,
     /// Asking the compliance service.
     AskCompliance,
+    /// Having certificate requests validated, and all that goes with it.
+    ValidateChallenges,
 }
 
 impl Right {
@@ -96,7 +98,7 @@ impl Right {
             | Self::ActOnDevices
             | Self::WipeDevices
             | Self::NotifyUsers => Resource::Graph,
-            Self::AskCompliance => Resource::Intune,
+            Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
 
@@ -118,6 +120,7 @@ impl Right {
                 "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
+            Self::ValidateChallenges => &["scep_challenge_provider"],
         }
     }
 }

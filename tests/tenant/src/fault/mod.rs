@@ -40,11 +40,21 @@ pub enum Step {
     Device,
     /// An action on a managed device in Graph.
     DeviceAction,
+    /// The validation of a certificate request.
+    ScepValidation,
+    /// The notification that a certificate was issued.
+    ScepSuccess,
+    /// The notification that none was issued.
+    ScepFailure,
+    /// The list of certificates to be revoked.
+    RevocationDownload,
+    /// What became of them.
+    RevocationUpload,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -57,6 +67,11 @@ impl Step {
         Self::DeviceList,
         Self::Device,
         Self::DeviceAction,
+        Self::ScepValidation,
+        Self::ScepSuccess,
+        Self::ScepFailure,
+        Self::RevocationDownload,
+        Self::RevocationUpload,
     ];
 
     /// The step of token requests for this resource.
@@ -127,6 +142,11 @@ pub enum Fault {
     },
     /// All devices of a page of [`Step::DeviceList`] have the serial number of the first.
     OneSerial,
+    /// Status 200 with this code, from [`Step::ScepValidation`] and its notifications.
+    Code {
+        /// As Intune writes it, e.g. `ChallengeExpired`.
+        code: String,
+    },
     /// Status 302 to this URL.
     Redirect {
         /// The header `Location`.

@@ -8,6 +8,7 @@ use crate::compliance::Api;
 use crate::entra::{Version, asked_resource};
 use crate::fault::Step;
 use crate::graph::{ActionKind, INTUNE, action_kind};
+use crate::scep::Operation;
 
 /// One of the things that the tenant answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub(crate) enum Target {
     },
     ServerInfo(Api),
     Devices(Api),
+    Certificates(Operation),
 }
 
 const CRS: [&str; 4] = [
@@ -46,6 +48,8 @@ const CRS: [&str; 4] = [
     "resourceaccess",
     "complianceretrievalservice",
 ];
+
+const RACERTS: [&str; 3] = ["trafficgateway", "trafficroutingservice", "racerts"];
 
 impl Target {
     /// Reads the path of a URL.
@@ -60,6 +64,25 @@ impl Target {
                 ["ciscoise", "mdminfo"] => Some(Self::ServerInfo(Api::V3)),
                 _ => None,
             };
+        }
+        if let Some([service, group, action]) = segments.strip_prefix(&RACERTS) {
+            let operation = match (*service, *group, *action) {
+                ("statelesssceprequestvalidationservice", "scepactions", action) => match action {
+                    "validaterequest" => Operation::Validate,
+                    "successnotification" => Operation::NotifySuccess,
+                    "failurenotification" => Operation::NotifyFailure,
+                    _ => return None,
+                },
+                ("statelesspkiconnectorservice", "certificateauthorityrequests", action) => {
+                    match action {
+                        "downloadrevocationrequests" => Operation::DownloadRevocations,
+                        "uploadrevocationresults" => Operation::UploadRevocations,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            };
+            return Some(Self::Certificates(operation));
         }
         Some(match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
@@ -128,7 +151,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } | Self::DeviceAction { .. } => Method::POST,
+            Self::Token { .. } | Self::Certificates(_) | Self::DeviceAction { .. } => Method::POST,
             _ => Method::GET,
         }
     }
@@ -146,6 +169,7 @@ impl Target {
             Self::ManagedDevice { .. } => vec![Step::Device],
             Self::DeviceAction { .. } => vec![Step::DeviceAction],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
+            Self::Certificates(operation) => vec![operation.step()],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
                     name.eq_ignore_ascii_case("querycriteria") && value == "compliance"
@@ -159,9 +183,12 @@ impl Target {
         }
     }
 
-    /// Whether it belongs to the compliance service, which lives on a scale unit.
+    /// Whether it belongs to a service that lives on a scale unit.
     pub(crate) fn on_scale_unit(&self) -> bool {
-        matches!(self, Self::ServerInfo(_) | Self::Devices(_))
+        matches!(
+            self,
+            Self::ServerInfo(_) | Self::Devices(_) | Self::Certificates(_)
+        )
     }
 }
 
@@ -255,6 +282,18 @@ mod tests {
             ),
             (
                 "/TrafficGateway/TrafficRoutingService/ResourceAccess/ComplianceRetrievalService/",
+                None,
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessScepRequestValidationService/ScepActions/validateRequest",
+                Some(Target::Certificates(Operation::Validate)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/CertificateAuthorityRequests/uploadRevocationResults",
+                Some(Target::Certificates(Operation::UploadRevocations)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/ScepActions/validateRequest",
                 None,
             ),
             ("/", None),
