@@ -40,6 +40,7 @@ mod guard;
 mod headers;
 mod oauth;
 mod proxy;
+mod reached;
 mod redact;
 mod request;
 mod retry_after;

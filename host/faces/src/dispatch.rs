@@ -26,8 +26,8 @@ use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    actions, admin, check, clearpass, configuration, intune, inventory, ise, jamf, kandji, lists,
-    openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
+    actions, admin, check, clearpass, configuration, connectors, intune, inventory, ise, jamf,
+    kandji, lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -69,7 +69,7 @@ impl Dispatcher {
             .route("/v1/decisions/batch", post(rest::batch))
             .route("/radius/authorize", post(authorize))
             .route("/radius/post-auth", post(authorize))
-            .route("/v1/admin/connectors", get(admin::connectors))
+            .merge(connectors::routes())
             .route(
                 "/v1/admin/connectors/{name}/sync",
                 get(admin::progress).post(admin::sync),

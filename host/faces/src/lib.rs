@@ -20,6 +20,7 @@ mod check;
 mod clearpass;
 mod clients;
 mod configuration;
+mod connectors;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
@@ -55,7 +56,9 @@ pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
-pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
+pub use configuration::{
+    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled,
+};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;

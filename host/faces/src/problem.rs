@@ -30,6 +30,8 @@ pub(crate) enum ProblemKind {
     Gone,
     /// Something of this name is there already.
     Conflict,
+    /// The settings of a connector have not passed a check.
+    NotTested,
     /// The path takes other methods.
     MethodNotAllowed,
     /// The body did not come in time.
@@ -71,6 +73,7 @@ impl ProblemKind {
             Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
             Self::Gone => "urn:portreeve:problem:gone",
             Self::Conflict => "urn:portreeve:problem:conflict",
+            Self::NotTested => "urn:portreeve:problem:not-tested",
             Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
             Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
             Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
@@ -98,6 +101,7 @@ impl ProblemKind {
             Self::UnknownDevice => "No source knows this device",
             Self::Gone => "What was begun is not kept any more",
             Self::Conflict => "There is one of this name already",
+            Self::NotTested => "The connection has not passed a check",
             Self::MethodNotAllowed => "The path does not take this method",
             Self::BodyTimeout => "The body did not come in time",
             Self::BodyTooLarge => "The body is too large",
@@ -122,7 +126,7 @@ impl ProblemKind {
             Self::NotAllowed | Self::Refused => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::NotTested => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -121,6 +121,10 @@ impl Source for Connector {
         .boxed()
     }
 
+    fn discovered(&self) -> Vec<String> {
+        Connector::discovered(self)
+    }
+
     fn vouching(&self) -> Option<&dyn Vouching> {
         self.has_scep().then_some(self)
     }

@@ -126,12 +126,10 @@ impl Gateway {
     ///
     /// When there is none, or which one is meant cannot be told.
     pub fn scep(&self, asker: ScepAsker<'_>) -> Result<ScepSource, NoVouching> {
-        let seen = self.fetchers.iter().enumerate();
-        let mut vouching = seen
-            .filter(|(place, fetcher)| {
-                asker.sources.contains(*place) && fetcher.vouching().is_some()
-            })
-            .map(|(_, fetcher)| fetcher);
+        let sources = Arc::clone(&self.rules.load().sources);
+        let mut vouching = sources.asked().iter().filter(|fetcher| {
+            asker.sources.contains(fetcher.place()) && fetcher.vouching().is_some()
+        });
         let fetcher = if let Some(name) = asker.connector {
             vouching
                 .find(|fetcher| **fetcher.name() == *name)

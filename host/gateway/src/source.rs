@@ -87,6 +87,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// not. Ends by `deadline`.
     fn check(&self, deadline: Instant) -> BoxFuture<'_, CheckReport>;
 
+    /// Hosts at which it was reached, and that it found out itself.
+    fn discovered(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether it is in use, for status pages: `ok`, or what is wrong.
     fn health(&self) -> Health;
 }
@@ -181,6 +186,8 @@ pub enum Health {
     Ok,
     /// Not usable just now; why.
     Failing(String),
+    /// The operator has switched it off.
+    Disabled,
 }
 
 /// What checking a source came to.

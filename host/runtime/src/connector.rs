@@ -258,6 +258,12 @@ impl Connector {
         self.inner.shared.workers.run(call).await
     }
 
+    /// Hosts at which it was answered and that it found out itself: none of its
+    /// grants names them. The latest first.
+    pub fn discovered(&self) -> Vec<String> {
+        self.inner.start.egress.discovered()
+    }
+
     /// How it is doing.
     pub fn status(&self) -> InstanceStatus {
         self.inner.guard.status()

@@ -131,6 +131,9 @@ impl Actions for Intune {
         log::report_panics();
         let settings = Host::settings().map_err(Error::Misconfigured)?;
         actions::status(&Host, &settings, &device, &ticket)
+    }
+}
+
 impl Scep for Intune {
     fn validate(request: Request) -> Result<Verdict, Error> {
         log::report_panics();

@@ -14,6 +14,7 @@ pub(crate) const SCHEMA: &str = include_str!("../settings.schema.json");
 pub(crate) struct Settings {
     pub(crate) graph_url: String,
     pub(crate) service_hosts: Vec<String>,
+    pub(crate) service_url: Option<String>,
     pub(crate) service_version: u8,
     pub(crate) discovery_cache_hours: u32,
     pub(crate) inventory: Inventory,
@@ -55,6 +56,7 @@ impl Default for Settings {
             ]
             .map(str::to_owned)
             .to_vec(),
+            service_url: None,
             service_version: 3,
             discovery_cache_hours: 24,
             inventory: Inventory::default(),

@@ -214,6 +214,9 @@ fn gateway(
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
+        requery: None,
+        about: Arc::default(),
     };
     let policy = PolicySettings {
         name: "baseline".into(),
@@ -266,6 +269,7 @@ fn memory(kept: Option<&Path>) -> (Arc<Memory>, Option<Writer>) {
 /// Read when somebody asks for it.
 fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "contoso".into(),
         source: Arc::clone(mdm) as Arc<dyn Source>,
         picture: Arc::new(SourcePicture::new(memory, "contoso").unwrap()),

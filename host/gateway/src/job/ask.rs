@@ -346,13 +346,11 @@ impl Gateway {
         if let Some(fact) = query.hidden_from(view) {
             return Err(JobError::HiddenFact(fact.to_string()));
         }
-        let sources = self.fetchers.iter().enumerate();
-        let sources: Vec<(SourceId, Arc<str>)> = sources
-            .filter(|(place, _)| view.sources.contains(*place))
-            .filter_map(|(place, fetcher)| {
-                let id = SourceId(u16::try_from(place).ok()?);
-                Some((id, Arc::clone(fetcher.name())))
-            })
+        let in_force = Arc::clone(&self.rules.load().sources);
+        let asked = in_force.asked().iter();
+        let sources: Vec<(SourceId, Arc<str>)> = asked
+            .filter(|fetcher| view.sources.contains(fetcher.place()))
+            .map(|fetcher| (fetcher.id(), Arc::clone(fetcher.name())))
             .collect();
         let memory = Arc::clone(&self.memory);
         let (query, most) = (query.clone(), self.jobs.rules.most_devices);
@@ -408,8 +406,7 @@ impl Gateway {
             }
         }
         for (source, devices) in by_source {
-            let fetcher = self.fetchers.iter().find(|it| **it.name() == *source);
-            let Some(fetcher) = fetcher else {
+            let Some(fetcher) = self.jobs.fetcher(&source) else {
                 continue;
             };
             for device in devices {

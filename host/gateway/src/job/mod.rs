@@ -23,12 +23,13 @@ mod tests;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use portreeve_store::WriterHandle;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::fetch::Fetcher;
+use crate::rules::Rules;
 
 pub use self::ask::{JobRequest, PossibleActions, Submitted, Targets};
 pub use self::error::JobError;
@@ -43,7 +44,8 @@ use self::table::Table;
 #[derive(Debug)]
 pub struct Jobs {
     rules: ActionRules,
-    fetchers: Vec<Arc<Fetcher>>,
+    /// Where the sources in force are.
+    in_force: Arc<ArcSwap<Rules>>,
     writer: Option<WriterHandle>,
     table: Mutex<Table>,
     confirmations: Mutex<Confirmations>,
@@ -57,17 +59,17 @@ pub struct Jobs {
 impl Jobs {
     pub(crate) fn new(
         rules: ActionRules,
-        fetchers: Vec<Arc<Fetcher>>,
+        in_force: Arc<ArcSwap<Rules>>,
         writer: Option<WriterHandle>,
     ) -> Self {
         let Restored { jobs, orphans } = rules.restored.clone();
-        let mut table = Table::new(fetchers.iter().map(|fetcher| fetcher.name()));
+        let mut table = Table::default();
         for job in jobs {
             table.add(job, &rules);
         }
         Self {
             rules,
-            fetchers,
+            in_force,
             writer,
             table: Mutex::new(table),
             confirmations: Mutex::default(),

@@ -13,12 +13,15 @@ use super::lane::{Task, backoff};
 use super::model::{DeviceState, JobDevice};
 use super::table::Due;
 use crate::action::{ActionFailure, ActionState, ActionTicket};
+use crate::fetch::Fetcher;
 use crate::{SourceError, SourceErrorKind};
 
 /// How often a device is told before it counts as failed.
 const MOST_TRIES: u32 = 5;
 /// A store that does not take what is to be written is tried again after this.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
+/// A source that is switched off is tried again after this.
+const OFF_PAUSE: Duration = Duration::from_mins(1);
 /// The longest time between two looks.
 const RAREST_LOOK: Duration = Duration::from_hours(1);
 /// After this an action that nobody has done yet is not looked after any more.
@@ -105,6 +108,9 @@ impl Jobs {
         let (Some(fetcher), Some(key)) = (self.fetcher(source), &due.device.key) else {
             return Came::To(DeviceState::Failed, Some(GONE.into()), None);
         };
+        if !fetcher.settings().enabled {
+            return Came::Again(OFF_PAUSE, Some("the source is switched off".into()));
+        }
         match fetcher.act(key, &due.action, &due.once).await {
             Ok(ticket) => of_ticket(ticket),
             Err(ActionFailure::NotSupported(detail)) => {
@@ -122,6 +128,9 @@ impl Jobs {
             return Came::To(DeviceState::Failed, Some(GONE.into()), None);
         };
         let pause = self.until_next_look(device);
+        if !fetcher.settings().enabled {
+            return Came::Again(pause, device.detail.clone());
+        }
         match fetcher.action_status(key, ticket).await {
             Ok(ticket) => match of_ticket(ticket) {
                 Came::To(DeviceState::HandedOver, detail, _) => Came::Again(pause, detail),
@@ -143,10 +152,8 @@ impl Jobs {
         since.clamp(self.rules.first_look.min(RAREST_LOOK), RAREST_LOOK)
     }
 
-    fn fetcher(&self, source: &str) -> Option<&Arc<crate::fetch::Fetcher>> {
-        self.fetchers
-            .iter()
-            .find(|fetcher| **fetcher.name() == *source)
+    pub(super) fn fetcher(&self, source: &str) -> Option<Arc<Fetcher>> {
+        self.in_force.load().sources.get(source).cloned()
     }
 
     /// Notes what came of a step, and gives the device if its state is another.

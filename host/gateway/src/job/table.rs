@@ -10,7 +10,7 @@ use super::model::{DeviceState, Job, JobDevice, JobState};
 use super::rules::ActionRules;
 
 /// The jobs in memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table {
     jobs: BTreeMap<Arc<str>, Job>,
     devices: usize,
@@ -18,16 +18,6 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new<'a>(sources: impl Iterator<Item = &'a Arc<str>>) -> Self {
-        Self {
-            jobs: BTreeMap::new(),
-            devices: 0,
-            lanes: sources
-                .map(|name| (Arc::clone(name), Lane::default()))
-                .collect(),
-        }
-    }
-
     pub(super) fn job(&self, id: &str) -> Option<&Job> {
         self.jobs.get(id)
     }
@@ -64,19 +54,13 @@ impl Table {
     }
 
     /// Adds a job; what of it is to be done becomes due.
-    pub(super) fn add(&mut self, mut job: Job, rules: &ActionRules) {
+    pub(super) fn add(&mut self, job: Job, rules: &ActionRules) {
         let now = Timestamp::now();
-        for (place, device) in job.devices.iter_mut().enumerate() {
-            let lane = device.source.as_ref();
-            let lane = lane.and_then(|source| self.lanes.get_mut(source));
-            let is_open = matches!(device.state, DeviceState::Waiting | DeviceState::Sending);
-            let Some(lane) = lane else {
-                if is_open {
-                    let detail = "the source of this device is not configured any more";
-                    device.become_state(DeviceState::Failed, Some(detail.into()));
-                }
+        for (place, device) in job.devices.iter().enumerate() {
+            let Some(source) = device.source.clone() else {
                 continue;
             };
+            let lane = self.lanes.entry(source).or_default();
             let task = |due| Task {
                 due,
                 job: Arc::clone(&job.id),

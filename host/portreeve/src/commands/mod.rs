@@ -14,6 +14,7 @@ mod plugin;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
 mod scep;
 mod serve;
@@ -74,6 +75,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Connector(ConnectorCommand::Sync(command)) => {
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Store(command) => {
             quiet()?;

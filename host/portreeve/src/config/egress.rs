@@ -60,6 +60,17 @@ impl WayOut {
         self.proxy.as_ref().and_then(Proxy::settings)
     }
 
+    /// What must not be shown, to tell whether it has changed.
+    pub(crate) fn secret(&self) -> Option<&[u8]> {
+        match &self.proxy {
+            Some(Proxy::Through(proxy)) => {
+                let password = proxy.password.as_ref()?;
+                Some(password.value.expose().as_bytes())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn system_roots(&self) -> bool {
         self.system_roots.unwrap_or(true)
     }

@@ -16,6 +16,7 @@ mod credential;
 mod egress;
 mod environment;
 mod file;
+mod form;
 mod intune;
 mod ise;
 mod list;
@@ -84,6 +85,9 @@ pub(crate) struct Config {
     /// SHA-256 of all files of the configuration, in hexadecimal.
     #[serde(skip)]
     pub(crate) digest: String,
+    /// What the operator should know, though it is no error.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<Problem>,
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
@@ -128,13 +132,18 @@ impl Config {
     /// Reads the file at `path` and what it includes.
     pub(crate) fn load(path: &Path, environment: &dyn Environment) -> Result<Self, Problems> {
         let reader = Reader::new(environment);
-        let loaded = load::load(path, &reader);
+        let loaded = load::load(path, &reader).map(|(mut root, start)| {
+            form::fill_in(&mut root, &reader);
+            (root, start)
+        });
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
         let digest = reader.digest();
+        let warnings = reader.warnings();
         let mut config = reader.finish(config)?;
         path.clone_into(&mut config.path);
         config.digest = digest;
+        config.warnings = warnings;
         Ok(config)
     }
 
@@ -146,6 +155,8 @@ impl Config {
         client::report_same(&clients.0, root.reader);
         let ise = IseConfig::read(root.section("ise"));
 
+        // What connectors use of them is in the connectors by now.
+        root.node("templates");
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
         let mut connectors = Named(connectors.collect());
@@ -194,6 +205,7 @@ impl Config {
         Some(Self {
             path: PathBuf::new(),
             digest: String::new(),
+            warnings: Vec::new(),
             server: server?,
             clients,
             ise,

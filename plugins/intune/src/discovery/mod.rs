@@ -98,6 +98,12 @@ pub(crate) fn find_anew<S: Services>(
     settings: &Settings,
     wanted: Wanted,
 ) -> Result<Service, Failure> {
+    if let (Wanted::Compliance, Some(uri)) = (wanted, &settings.service_url) {
+        return Ok(Service {
+            address: accepted(uri, settings)?,
+            remembered: false,
+        });
+    }
     let uri = find_uri(services, settings, wanted.provider(settings))?;
     let address = accepted(&uri, settings)?;
     if settings.discovery_cache_hours > 0 {
@@ -131,7 +137,8 @@ pub(crate) fn graph(settings: &Settings) -> Result<Address, Failure> {
 }
 
 fn recall<S: Services>(services: &S, settings: &Settings, wanted: Wanted) -> Option<Address> {
-    if settings.discovery_cache_hours == 0 {
+    let by_hand = wanted == Wanted::Compliance && settings.service_url.is_some();
+    if settings.discovery_cache_hours == 0 || by_hand {
         return None;
     }
     let kept: Kept = serde_json::from_slice(&services.recall(wanted.key())?).ok()?;

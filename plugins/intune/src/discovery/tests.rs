@@ -63,6 +63,24 @@ fn other_settings_make_what_was_remembered_void() {
 }
 
 #[test]
+fn an_address_that_is_set_is_taken_without_asking() {
+    let services = Fake::new([]);
+    let set = |url: &str| Settings {
+        service_url: Some(url.to_owned()),
+        ..Settings::default()
+    };
+    let by_hand = set("https://fef.msub01.manage.microsoft.com/x/y");
+    assert_eq!(
+        found(&services, &by_hand),
+        "https://fef.msub01.manage.microsoft.com/x/y"
+    );
+    assert_eq!(found(&services, &by_hand), found(&services, &by_hand));
+    // The token goes to no other host for that.
+    assert!(service(&services, &set("https://elsewhere.example/x")).is_err());
+    assert!(services.asked().is_empty());
+}
+
+#[test]
 fn nothing_is_kept_when_that_is_wanted() {
     let services = Fake::new([endpoints("a"), endpoints("b")]);
     let settings = Settings {

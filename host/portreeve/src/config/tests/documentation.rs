@@ -21,6 +21,10 @@ fn folder() -> Folder {
         .with("nac-ca.pem", &certificate)
         .with("extra-ca.pem", &certificate)
         .with("plugins/intune.wasm", "")
+        .with(
+            "plugins/intune.forms.toml",
+            include_str!("../../../../../plugins/intune/forms.toml"),
+        )
         .with("plugins/jamf.wasm", "")
         .with("policies/baseline.wasm", "")
         .with("printers.txt", "")

@@ -208,6 +208,8 @@ vip = [\"00:11:22:33:44:55\"]
     retry-after = "30s"
 
     [connectors.contoso]
+    enabled = true
+    type = "mobile-device-manager"
     plugin = "x.wasm"
     egress = ["https://graph.microsoft.com"]
     private-networks = []
