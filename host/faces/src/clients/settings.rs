@@ -140,7 +140,7 @@ pub enum Face {
 
 impl Face {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rest,
         Self::Radius,
         Self::Metrics,
