@@ -83,6 +83,8 @@ pub(crate) enum Right {
     WipeDevices,
     /// Messages to their users.
     NotifyUsers,
+    /// Reading which compliance policies a device meets in Graph.
+    ReadPolicyStates,
     /// Asking the compliance service.
     AskCompliance,
     /// Having certificate requests validated, and all that goes with it.
@@ -95,6 +97,7 @@ impl Right {
         match self {
             Self::Discover
             | Self::ReadDevices
+            | Self::ReadPolicyStates
             | Self::ActOnDevices
             | Self::WipeDevices
             | Self::NotifyUsers => Resource::Graph,
@@ -117,6 +120,10 @@ impl Right {
             ],
             Self::NotifyUsers => &[
                 "DeviceManagementManagedDevices.ReadWrite.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
+            ],
+            Self::ReadPolicyStates => &[
+                "DeviceManagementConfiguration.Read.All",
                 "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],

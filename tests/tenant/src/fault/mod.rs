@@ -40,6 +40,10 @@ pub enum Step {
     Device,
     /// An action on a managed device in Graph.
     DeviceAction,
+    /// The compliance policies of a managed device in Graph, alone or in a batch.
+    PolicyStates,
+    /// Several requests to Graph at once.
+    Batch,
     /// The validation of a certificate request.
     ScepValidation,
     /// The notification that a certificate was issued.
@@ -54,7 +58,7 @@ pub enum Step {
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -67,6 +71,8 @@ impl Step {
         Self::DeviceList,
         Self::Device,
         Self::DeviceAction,
+        Self::PolicyStates,
+        Self::Batch,
         Self::ScepValidation,
         Self::ScepSuccess,
         Self::ScepFailure,

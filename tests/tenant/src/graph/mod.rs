@@ -3,6 +3,7 @@
 mod action;
 mod devices;
 mod filter;
+mod policy_states;
 mod property;
 
 use http::StatusCode;
@@ -14,6 +15,7 @@ use crate::entra::{Denied, Resource, Right};
 
 pub(crate) use action::{Kind as ActionKind, kind as action_kind};
 pub(crate) use devices::{Refused, device, page};
+pub(crate) use policy_states::policy_states;
 
 /// A real list of 21 August 2026, with 219 entries.
 const ENDPOINTS: &str = include_str!("../../data/intune-endpoints-2026-08-21.json");

@@ -37,6 +37,12 @@ pub(crate) enum Target {
         id: String,
         kind: &'static ActionKind,
     },
+    /// The compliance policies of one managed device in Graph.
+    PolicyStates {
+        id: String,
+    },
+    /// Several requests to Graph at once.
+    Batch,
     ServerInfo(Api),
     Devices(Api),
     Certificates(Operation),
@@ -120,7 +126,7 @@ impl Target {
                 "manageddevices",
                 id,
                 action,
-            ] => {
+            ] if *action != "devicecompliancepolicystates" => {
                 let kind = action_kind(action)?;
                 if kind.beta && *version != "beta" {
                     return None;
@@ -136,6 +142,16 @@ impl Target {
                     .strip_suffix("')")?
                     .to_owned(),
             },
+            [
+                "v1.0",
+                "devicemanagement",
+                "manageddevices",
+                id,
+                "devicecompliancepolicystates",
+            ] => Self::PolicyStates {
+                id: (*id).to_owned(),
+            },
+            ["v1.0", "$batch"] => Self::Batch,
             ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
             [
                 "statelessnacservice",
@@ -151,7 +167,10 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } | Self::Certificates(_) | Self::DeviceAction { .. } => Method::POST,
+            Self::Token { .. }
+            | Self::Batch
+            | Self::Certificates(_)
+            | Self::DeviceAction { .. } => Method::POST,
             _ => Method::GET,
         }
     }
@@ -168,6 +187,8 @@ impl Target {
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
             Self::DeviceAction { .. } => vec![Step::DeviceAction],
+            Self::PolicyStates { .. } => vec![Step::PolicyStates],
+            Self::Batch => vec![Step::Batch],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
             Self::Certificates(operation) => vec![operation.step()],
             Self::Devices(_) => {
@@ -249,6 +270,11 @@ mod tests {
                 "/v1.0/deviceManagement/managedDevices/7/sendCustomNotificationToCompanyPortal",
                 None,
             ),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/deviceCompliancePolicyStates",
+                Some(Target::PolicyStates { id: "7".to_owned() }),
+            ),
+            ("/v1.0/$batch", Some(Target::Batch)),
             ("/beta/deviceManagement/managedDevices", None),
         ] {
             assert_eq!(Target::of(path), expected, "{path}");
