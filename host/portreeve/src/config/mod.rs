@@ -7,6 +7,7 @@
 //!
 //! No other part of the program reads the environment or a secret.
 
+mod action;
 mod certificate;
 mod chain;
 mod client;
@@ -46,6 +47,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+pub(crate) use action::ActionsConfig;
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
@@ -108,6 +110,8 @@ pub(crate) struct Config {
     /// Ways to hold an endpoint back.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub(crate) quarantine: Named<QuarantineConfig>,
+    /// What may be done to devices.
+    pub(crate) actions: ActionsConfig,
     pub(crate) cache: CacheConfig,
     pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
@@ -189,6 +193,7 @@ impl Config {
         let quarantine = root.named_sections("quarantine").into_iter();
         let quarantine = quarantine.map(|(name, section)| quarantine::read(name, section));
         let quarantine = Named(quarantine.collect());
+        let actions = ActionsConfig::read(root.section("actions"));
         let cache = CacheConfig::read(root.section("cache"));
         let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
@@ -215,6 +220,7 @@ impl Config {
             policies,
             lists,
             quarantine,
+            actions,
             cache,
             sessions,
             store: match store {
