@@ -1,5 +1,6 @@
 //! The gateway in this process: hits by number of devices, and what a chain of
-//! policies costs by its length when nothing is remembered.
+//! policies costs by its length when nothing is remembered, and how long it takes
+//! to try out another policy.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
@@ -11,7 +12,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_benches::scripted::{Permits, connection, fill, gateway, hit, question, scramble};
 use portreeve_domain::{Question, Subject, Verdict};
-use portreeve_gateway::{Evaluation, Evaluator, Health, PolicyError};
+use portreeve_gateway::trial::{Candidate, Headway};
+use portreeve_gateway::{
+    ChainsSettings, Evaluation, Evaluator, Health, Mode, OnError, PolicyError,
+};
 use portreeve_harness::guest;
 use portreeve_runtime::{
     BreakerSettings, Limits, Policy, PolicySettings, Reuse, Runtime, RuntimeSettings,
@@ -112,5 +116,40 @@ async fn baseline(runtime: &Runtime, reuse: Reuse) -> Policy {
     plugin.policy("baseline", settings).await.unwrap()
 }
 
-criterion_group!(benches, hits, chains);
+/// What another policy would change: both decide about every endpoint.
+fn impact(criterion: &mut Criterion) {
+    const ENDPOINTS: u32 = 100_000;
+    let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
+    let mut made = None;
+    let mut group = criterion.benchmark_group("impact");
+    group.sample_size(10);
+    group.bench_function(BenchmarkId::new("endpoints", ENDPOINTS), |bencher| {
+        let (gateway, chains) = made.get_or_insert_with(|| {
+            let runtime = Runtime::new(&RuntimeSettings::default()).unwrap();
+            let policy = tokio.block_on(baseline(&runtime, Reuse::Fresh));
+            let policy: Arc<dyn Evaluator> = Arc::new(policy);
+            let gateway = gateway(vec![Arc::clone(&policy)]).unwrap();
+            tokio.block_on(fill(&gateway, ENDPOINTS));
+            let settings = portreeve_gateway::PolicySettings {
+                name: "candidate".into(),
+                digest: "1".into(),
+                evaluator: policy,
+                on_error: OnError::Deny,
+                mode: Mode::Enforce,
+            };
+            (gateway, ChainsSettings::from(vec![settings]))
+        });
+        bencher.iter(|| {
+            let candidate = Candidate {
+                chains: chains.clone(),
+                lists: None,
+            };
+            let impact = gateway.impact(candidate, &Headway::default(), tokio.handle());
+            assert_eq!(impact.unwrap().endpoints, u64::from(ENDPOINTS));
+        });
+    });
+}
+
+criterion_group!(benches, hits, chains, impact);
 criterion_main!(benches);

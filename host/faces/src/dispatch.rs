@@ -26,8 +26,8 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, configuration, intune, ise, jamf, kandji, lists, openapi, operations,
-    policies, pxgrid, quarantine, radius, rest, token,
+    admin, clearpass, configuration, explanation, intune, ise, jamf, kandji, lists, openapi,
+    operations, policies, pxgrid, quarantine, radius, rest, token, trials,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -78,6 +78,8 @@ impl Dispatcher {
             .merge(pxgrid::admin::routes())
             .merge(quarantine::routes())
             .merge(policies::routes())
+            .merge(explanation::routes())
+            .merge(trials::routes())
             .merge(lists::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))

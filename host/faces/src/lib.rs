@@ -19,6 +19,7 @@ mod clearpass;
 mod clients;
 mod configuration;
 mod dispatch;
+mod explanation;
 mod faces;
 #[doc(hidden)]
 pub mod fuzz;
@@ -46,6 +47,7 @@ mod settings;
 mod text;
 mod token;
 mod told;
+mod trials;
 
 pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
@@ -59,3 +61,4 @@ pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;
 pub use server::{BindError, ReloadError, Reloader, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};
+pub use trials::{ImpactView, TallyView, TrialError, TrialRequest, TrialState, Trials};

@@ -44,7 +44,9 @@ impl<'a> Route<'a> {
 /// Who may use a path. What does not exist belongs to its surroundings, so that
 /// nobody learns without a right what there is.
 pub(crate) fn area(path: &str) -> Area {
-    if path.starts_with("/v1/admin/") || path == "/v1/admin" {
+    // Why a decision is what it is shows facts that its client may not see.
+    let is_explanation = path.starts_with("/v1/decisions/") && path.ends_with("/explanation");
+    if path.starts_with("/v1/admin/") || path == "/v1/admin" || is_explanation {
         Area::Face(Face::Admin)
     } else if path.starts_with("/v1/") {
         Area::Face(Face::Rest)
@@ -105,6 +107,8 @@ mod tests {
         for (path, expected) in [
             ("/v1/devices/x", Area::Face(Face::Rest)),
             ("/v1/admin/clients", Area::Face(Face::Admin)),
+            ("/v1/decisions/x/explanation", Area::Face(Face::Admin)),
+            ("/v1/decisions/batch", Area::Face(Face::Rest)),
             ("/v1/administrators", Area::Face(Face::Rest)),
             ("/radius/anything", Area::Face(Face::Radius)),
             ("/ciscoise/mdminfo", Area::Face(Face::Ise)),

@@ -164,7 +164,7 @@ impl Gateway {
         }
     }
 
-    fn recall(
+    pub(crate) fn recall(
         &self,
         identifiers: &[Identifier],
         sources: SourceSet,
@@ -189,7 +189,12 @@ impl Gateway {
     }
 
     /// Asks every source whose word is missing, all at once.
-    async fn ask(&self, question: &Question, sightings: &mut [Sighting], deadline: Instant) {
+    pub(crate) async fn ask(
+        &self,
+        question: &Question,
+        sightings: &mut [Sighting],
+        deadline: Instant,
+    ) {
         let calls = self.fetchers.iter().zip(sightings.iter_mut());
         let calls = calls.map(|(fetcher, sighting)| async move {
             if let Sighting::Absent = sighting {
@@ -265,13 +270,17 @@ impl Gateway {
     ) -> (Outcome, Option<Logged>) {
         let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
-            let chain = rules.chain(&subject.connection).digests();
+            let decider = rules.chain(&subject.connection);
+            let chain = decider.digests();
             let name = decided.policy.as_ref();
             let behind = Behind {
                 subject,
                 facts: &decided.facts,
                 policy: name.and_then(|name| chain.iter().find(|policy| policy.name == *name)),
                 chain,
+                chain_name: decider.name(),
+                decided_at: decided.at,
+                is_confined: decided.is_confined,
             };
             journal.note(&outcome, behind)
         });
@@ -344,7 +353,7 @@ impl Gateway {
 
 /// Whether memory is enough: the first source that has something to say has
 /// said it, and none before it has to be asked.
-fn is_settled(sightings: &[Sighting]) -> bool {
+pub(crate) fn is_settled(sightings: &[Sighting]) -> bool {
     let first = sightings
         .iter()
         .find(|sighting| !matches!(sighting, Sighting::Unknown | Sighting::Hidden));

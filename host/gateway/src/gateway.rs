@@ -42,8 +42,8 @@ pub struct Gateway {
     pub(crate) journal: Option<Journal>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
-    chain_parts: ChainParts,
-    next_chain: AtomicU64,
+    pub(crate) chain_parts: ChainParts,
+    pub(crate) next_chain: AtomicU64,
     tasks: TaskTracker,
 }
 

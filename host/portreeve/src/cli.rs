@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod explain;
 mod list;
 mod policy;
 mod pxgrid;
@@ -11,8 +12,9 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use explain::Explain;
 pub(crate) use list::{ListChange, ListCommand};
-pub(crate) use policy::PolicyCommand;
+pub(crate) use policy::{PolicyCommand, PolicyImpact, PolicyReplay};
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 
@@ -61,6 +63,9 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Show why an endpoint gets the answer it gets
+    #[command(after_help = explain::EXPLAIN_HELP)]
+    Explain(Box<Explain>),
     /// Work with connectors
     #[command(subcommand)]
     Connector(ConnectorCommand),
@@ -73,7 +78,7 @@ pub(crate) enum Command {
     /// Look at the lists that policies ask about, and change them
     #[command(subcommand, after_help = list::LIST_HELP)]
     List(ListCommand),
-    /// Look at what decides
+    /// Look at what decides, and try out other policies
     #[command(subcommand, after_help = policy::POLICY_HELP)]
     Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
@@ -205,6 +210,10 @@ pub(crate) struct ConfigArgument {
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) config: ConfigArgument,
+
+    /// Also if it changes the verdicts of more endpoints than `[policy-change]` allows
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// Print JSON
     #[arg(long)]

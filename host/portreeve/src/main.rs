@@ -12,6 +12,7 @@ mod moment;
 mod output;
 mod reload;
 mod telemetry;
+mod trials;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,7 +1,8 @@
 //! Reading the configuration again while the gateway runs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -20,13 +21,20 @@ use crate::deciders::Deciders;
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 5] = ["clients", "chain", "chains", "policies", "lists"];
+const TABLES: [&str; 6] = [
+    "clients",
+    "chain",
+    "chains",
+    "policies",
+    "policy-change",
+    "lists",
+];
 
 /// The configuration of a gateway that runs.
 pub(crate) struct Reloading {
     path: PathBuf,
     reloader: Reloader,
-    deciders: Deciders,
+    deciders: Arc<Deciders>,
     /// With what the process was started.
     started: toml::Table,
     state: Mutex<ConfigurationState>,
@@ -54,6 +62,10 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             path: config.path.clone(),
@@ -67,7 +79,7 @@ impl Reloading {
     pub(crate) fn new(
         snapshot: Snapshot,
         reloader: Reloader,
-        deciders: Deciders,
+        deciders: Arc<Deciders>,
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
@@ -105,14 +117,18 @@ impl Reloading {
         })
     }
 
-    async fn read_again(&self) -> Result<ConfigurationState, Problems> {
+    async fn read_again(&self, forced: bool) -> Result<ConfigurationState, Problems> {
         let path = self.path.clone();
         let read = move || Config::load(&path, &ProcessEnvironment);
         let read = tokio::task::spawn_blocking(read).await;
         let config = read.map_err(|error| Problem::nowhere(error.to_string()))??;
         let shown = shown(&config);
         let digest = config.digest.clone();
-        let candidate = self.deciders.load(&config).await?;
+        let lists = Some(&*config.lists);
+        let candidate = self.deciders.load(config.deciding(), lists).await?;
+        if let Some(most) = config.policy_change.max_changed.filter(|_| !forced) {
+            self.deciders.check_change(&candidate, most).await?;
+        }
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
@@ -128,10 +144,13 @@ impl Reloading {
 }
 
 impl Configuration for Reloading {
-    fn reload(&self) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>> {
-        async {
+    fn reload(
+        &self,
+        forced: bool,
+    ) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>> {
+        async move {
             let _turn = self.turn.lock().await;
-            match self.read_again().await {
+            match self.read_again(forced).await {
                 Ok(state) => {
                     self.outcomes.with_label_values(&["done"]).inc();
                     self.loaded_at.set(seconds(state.loaded_at));
@@ -164,7 +183,8 @@ impl Configuration for Reloading {
     }
 }
 
-fn text(problem: &Problem) -> String {
+/// A problem in one line.
+pub(crate) fn text(problem: &Problem) -> String {
     match problem.advice() {
         Some(hint) => format!("{problem} (hint: {hint})"),
         None => problem.to_string(),

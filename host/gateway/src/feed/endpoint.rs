@@ -12,6 +12,7 @@ use crate::answer::subject;
 use crate::conflict::contradict;
 use crate::fetch::Fetcher;
 use crate::recall::Sighting;
+use crate::rules::Rules;
 use crate::{Gateway, Record};
 
 /// What was found about an endpoint.
@@ -122,6 +123,17 @@ impl Gateway {
         record: &Record,
         connection: &Arc<Connection>,
     ) -> Option<Judged> {
+        let rules = self.rules.load_full();
+        self.judge_under(record, connection, &rules).await
+    }
+
+    /// The same under rules that need not be in force.
+    pub(crate) async fn judge_under(
+        &self,
+        record: &Record,
+        connection: &Arc<Connection>,
+        rules: &Rules,
+    ) -> Option<Judged> {
         let best = record
             .identifiers()
             .min_by(|one, other| (one.rank(), one).cmp(&(other.rank(), other)))?;
@@ -145,8 +157,7 @@ impl Gateway {
         let sightings: Vec<Sighting> = self.fetchers.iter().enumerate().map(peek).collect();
         let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
         let picture = self.picture(&sightings);
-        let rules = self.rules.load_full();
-        let subject = Arc::new(subject(&question, &picture, &rules, now));
+        let subject = Arc::new(subject(&question, &picture, rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
         let chain = rules.chain(connection);
         let decided = match chain.remembered(&subject, provenance) {
@@ -170,7 +181,7 @@ impl Gateway {
         let again = decided.is_timed.then_some(valid_until);
         Some(Judged {
             standing: Standing {
-                outcome: self.ruling(&decided, &subject, &rules),
+                outcome: self.ruling(&decided, &subject, rules),
                 stale: sightings.iter().any(|sighting| {
                     is_own(sighting) && matches!(sighting, Sighting::Found { stale: true, .. })
                 }),

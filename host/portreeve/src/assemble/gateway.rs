@@ -33,8 +33,8 @@ pub(crate) fn gateway_settings(
     });
     GatewaySettings {
         sources: sources.collect(),
-        chains: chains(config, parts.policies),
-        lists: lists(config),
+        chains: chains(config.deciding(), parts.policies),
+        lists: lists(&config.lists),
         memory: Arc::clone(&kept.memory),
         sessions: Arc::clone(&kept.sessions),
         log,

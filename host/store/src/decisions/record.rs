@@ -50,6 +50,18 @@ pub struct Record {
     /// The facts were too large for the log.
     #[serde(default)]
     pub facts_omitted: bool,
+    /// Whether `facts` are all there were, not only those that were read.
+    #[serde(default)]
+    pub whole: bool,
+    /// The chain that decided.
+    #[serde(default)]
+    pub chain_name: Option<String>,
+    /// A digest of the whole decision, with its obligations.
+    #[serde(default)]
+    pub decision: Option<String>,
+    /// The quarantine made the decision what it is.
+    #[serde(default)]
+    pub quarantined: bool,
     /// The device record that was judged.
     #[serde(default)]
     pub source: Option<SourceKey>,
