@@ -11,14 +11,15 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    CredentialError, CredentialInfo, CredentialStatus, EgressError, EgressSettings, HmacAlgorithm,
-    HostGrant, Secret, SettingsError, SignError, TokenError, TokenErrorKind,
+    CredentialError, CredentialInfo, CredentialStatus, EgressError, EgressSettings, Finding,
+    HmacAlgorithm, HostGrant, Secret, SettingsError, SignError, TokenError, TokenErrorKind,
     credential::{Slot, SlotKind, Slots},
+    examination,
     guard::AddressGuard,
     headers,
     oauth::{TokenEndpoint, TokenSource},
     redact::Redactor,
-    request,
+    request, text,
     transport::Transport,
 };
 
@@ -34,6 +35,7 @@ struct Inner {
     under_way: Semaphore,
     transport: Transport,
     credentials: Slots,
+    settings: EgressSettings,
 }
 
 struct Limits {
@@ -49,6 +51,7 @@ impl Egress {
         instance: impl Into<String>,
         settings: EgressSettings,
     ) -> Result<Self, SettingsError> {
+        let kept = settings.clone();
         let guard = Arc::new(AddressGuard::new(settings.private_networks));
         let transport = Transport::new(
             Arc::clone(&guard),
@@ -58,7 +61,7 @@ impl Egress {
         let credentials = Slots::new(settings.credentials, &guard, |request| {
             TokenSource::new(Arc::new(TokenEndpoint {
                 transport: transport.clone(),
-                request: Arc::new(request),
+                request,
                 timeout: settings.request_timeout,
             }))
         })?;
@@ -74,7 +77,20 @@ impl Egress {
             under_way: Semaphore::new(settings.max_concurrent),
             transport,
             credentials,
+            settings: kept,
         })))
+    }
+
+    /// The same way out with nothing to go by: no open connection, no token, no remembered refusal.
+    /// For checks, which are to see what there is now.
+    pub fn afresh(&self) -> Result<Self, SettingsError> {
+        Self::new(self.0.instance.clone(), self.0.settings.clone())
+    }
+
+    /// Gets a token for each credential that has some, past every cache, and says step by step how
+    /// that went. Ends by `deadline`.
+    pub async fn examine(&self, deadline: Instant) -> Vec<Finding> {
+        examination::examine(&self.0.credentials, deadline).await
     }
 
     /// Sends a request if it is granted, with the credential whose scope covers it, and returns the
@@ -103,12 +119,26 @@ impl Egress {
             .unwrap_or(Err(EgressError::Timeout));
         let (instance, host) = (self.0.instance.as_str(), url.host_str());
         let elapsed = started.elapsed();
+        let client_request_id = correlation(request.headers(), &["client-request-id"]);
         match &outcome {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                tracing::debug!(instance, host, status, ?elapsed, "request answered");
-            }
-            Err(error) => tracing::debug!(instance, host, %error, ?elapsed, "request failed"),
+            Ok(answer) => tracing::debug!(
+                instance,
+                host,
+                status = answer.status().as_u16(),
+                client_request_id,
+                request_id = correlation(answer.headers(), &["request-id", "x-ms-request-id"]),
+                ?elapsed,
+                "request answered"
+            ),
+            Err(error) => tracing::debug!(
+                instance,
+                host,
+                code = error.code(),
+                client_request_id,
+                %error,
+                ?elapsed,
+                "request failed"
+            ),
         }
         Ok(self.without_secrets(outcome?))
     }
@@ -271,6 +301,12 @@ impl Egress {
             _ => Err(SignError::NoSuchCredential(slot.to_owned())),
         }
     }
+}
+
+/// What support asks for to find a request again, by the first of these names.
+fn correlation(headers: &HeaderMap, names: &[&str]) -> Option<String> {
+    let value = names.iter().find_map(|name| headers.get(*name))?;
+    Some(text::foreign(value.to_str().ok()?))
 }
 
 fn credential_error(slot: &str, error: Box<TokenError>) -> EgressError {

@@ -72,6 +72,28 @@ pub enum EgressError {
     Other(String),
 }
 
+impl EgressError {
+    /// A stable word for it in logs, from a closed set; that of the credential where one failed.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "not-granted",
+            Self::AddressRefused { .. } => "address-private",
+            Self::NameResolution { .. } => "name-resolution",
+            Self::Connect { .. } => "connection",
+            Self::Tls(failure) if failure.missing_issuer.is_some() => "certificate-untrusted",
+            Self::Tls(_) => "tls",
+            Self::Timeout => "timeout",
+            Self::TooLarge { .. } => "answer-too-large",
+            Self::Busy { .. } => "too-many-requests",
+            Self::Credential(
+                CredentialError::Refused { error, .. } | CredentialError::Unavailable { error, .. },
+            ) => error.finding,
+            Self::InvalidRequest(_) => "request-invalid",
+            Self::Other(_) => "other",
+        }
+    }
+}
+
 /// Why a credential is not at hand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialError {

@@ -35,6 +35,7 @@ mod certificate;
 mod credential;
 mod egress;
 mod error;
+mod examination;
 mod guard;
 mod headers;
 mod oauth;
@@ -53,6 +54,7 @@ pub use credential::{
 };
 pub use egress::Egress;
 pub use error::{CredentialError, EgressError, SettingsError};
+pub use examination::{Finding, Verdict};
 pub use guard::{HostGrant, PatternError, Scheme, UrlScope, is_public};
 pub use oauth::{AssertionAlgorithm, TokenError, TokenErrorKind};
 pub use request::request;

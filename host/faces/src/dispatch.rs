@@ -26,7 +26,7 @@ use crate::path::{Route, area};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, clearpass, configuration, explanation, intune, ise, jamf, kandji, lists, openapi,
+    admin, check, clearpass, configuration, explanation, intune, ise, jamf, kandji, lists, openapi,
     operations, policies, pxgrid, quarantine, radius, rest, token, trials,
 };
 
@@ -74,6 +74,7 @@ impl Dispatcher {
                 "/v1/admin/connectors/{name}/sync",
                 get(admin::progress).post(admin::sync),
             )
+            .route("/v1/admin/connectors/{name}/check", post(check::check))
             .route("/v1/admin/store/backup", post(admin::back_up))
             .merge(pxgrid::admin::routes())
             .merge(quarantine::routes())

@@ -15,6 +15,7 @@ mod admin;
 #[doc(hidden)]
 pub mod bench;
 mod body;
+mod check;
 mod clearpass;
 mod clients;
 mod configuration;

@@ -62,6 +62,7 @@ impl Source for Connector {
                     findings: vec![CheckFinding {
                         subject: "plugin".to_owned(),
                         verdict: CheckVerdict::Failed,
+                        code: Some("plugin-failed".to_owned()),
                         message: error.to_string(),
                         hint: None,
                     }],
@@ -155,6 +156,7 @@ fn check_report(report: Report) -> CheckReport {
             ReportVerdict::Degraded => CheckVerdict::Degraded,
             ReportVerdict::Failed => CheckVerdict::Failed,
         },
+        code: finding.code,
         message: finding.message,
         hint: finding.hint,
     });

@@ -195,6 +195,8 @@ pub struct CheckFinding {
     pub subject: String,
     /// How it went.
     pub verdict: CheckVerdict,
+    /// The stable code of what was found, e.g. `client-secret-expired`; what passed needs none.
+    pub code: Option<String>,
     /// What was seen.
     pub message: String,
     /// What an administrator can do about it.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portreeve_domain::{Device, Identifier};
 use portreeve_egress::Egress;
+use tokio::sync::Semaphore;
 
 use crate::breaker::BreakerSettings;
 use crate::engine::Shared;
@@ -17,6 +18,10 @@ use crate::plugin_log::PluginLog;
 use crate::since_v0_1::{Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest};
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
+
+/// How long a check may take, when its caller allows that. It asks many questions, one after the
+/// other.
+const LONGEST_CHECK: Duration = Duration::from_mins(5);
 
 /// What the operator decided about one connector instance.
 #[derive(Debug)]
@@ -62,6 +67,8 @@ pub struct Finding {
     pub subject: String,
     /// How that went.
     pub verdict: ReportVerdict,
+    /// The stable code of what was found, e.g. `client-secret-expired`; what passed needs none.
+    pub code: Option<String>,
     /// What was found.
     pub message: String,
     /// What an administrator can do about it.
@@ -90,6 +97,10 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) start: ConnectorStart,
     guard: Guard<ConnectorData, ConnectorGuest>,
+    breaker: BreakerSettings,
+    check_limits: Limits,
+    /// One check at a time.
+    checking: Semaphore,
     pub(crate) pages: PageLimits,
     /// Of its own, with its own instance and breaker: a page that takes long,
     /// or a plugin that breaks over one, does not hold up look-ups.
@@ -142,6 +153,9 @@ impl Plugin {
                 egress,
                 state: settings.state,
             },
+            breaker: settings.breaker,
+            check_limits: limits.clone(),
+            checking: Semaphore::new(1),
             pages,
             page_guard: Guard::new(
                 Limits {
@@ -194,15 +208,123 @@ impl Connector {
         self.inner.shared.workers.run(call).await
     }
 
-    /// Talks to the source and reports how that goes.
+    /// Gets tokens and talks to the source, and reports how that goes, step by step.
+    ///
+    /// It has a way out of its own, with new connections and tokens, and an instance and breaker of
+    /// its own, so that it sees what there is now and no look-up suffers from it. One check of a
+    /// connector runs at a time; another meanwhile is [`CallError::Busy`].
     pub async fn check(&self, deadline: Instant) -> Result<Report, CallError> {
         let inner = Arc::clone(&self.inner);
-        let call = async move { inner.start.check(&inner.guard, deadline).await };
+        let call = async move {
+            let Ok(_only) = inner.checking.try_acquire() else {
+                return Err(CallError::Busy);
+            };
+            let egress = inner.start.egress.afresh();
+            let egress = egress.map_err(|error| CallError::Misconfigured(error.to_string()))?;
+            let examined = egress.examine(deadline.into()).await;
+            let start = ConnectorStart {
+                egress,
+                ..inner.start.clone()
+            };
+            let log = Arc::clone(&inner.start.common.log);
+            let limits = Limits {
+                wall_clock: inner.check_limits.wall_clock.max(LONGEST_CHECK),
+                ..inner.check_limits.clone()
+            };
+            let guard = Guard::new(limits, inner.breaker, log);
+            let report = start.check(&guard, deadline).await;
+            Ok(checked(examined, report))
+        };
         self.inner.shared.workers.run(call).await
     }
 
     /// How it is doing.
     pub fn status(&self) -> InstanceStatus {
         self.inner.guard.status()
+    }
+}
+
+/// The findings about tokens and those of the plugin as one report.
+fn checked(examined: Vec<portreeve_egress::Finding>, report: Result<Report, CallError>) -> Report {
+    let mut findings: Vec<Finding> = examined
+        .into_iter()
+        .map(|finding| Finding {
+            subject: finding.subject,
+            verdict: match finding.verdict {
+                portreeve_egress::Verdict::Passed => ReportVerdict::Passed,
+                portreeve_egress::Verdict::Degraded => ReportVerdict::Degraded,
+                portreeve_egress::Verdict::Failed => ReportVerdict::Failed,
+            },
+            code: finding.code.map(str::to_owned),
+            message: finding.message,
+            hint: finding.hint,
+        })
+        .collect();
+    let mut verdict = ReportVerdict::Passed;
+    match report {
+        Ok(report) => {
+            verdict = report.verdict;
+            findings.extend(report.findings);
+        }
+        Err(error) => findings.push(plugin_failed(&error)),
+    }
+    let worst = findings.iter().map(|finding| finding.verdict).max();
+    Report {
+        verdict: worst.map_or(verdict, |worst| worst.max(verdict)),
+        findings,
+    }
+}
+
+/// The plugin's own part came to nothing.
+fn plugin_failed(error: &CallError) -> Finding {
+    let (code, hint) = match error {
+        CallError::Timeout => (
+            "check-not-finished",
+            "give the check more time with `--timeout`, and look at the way to the source",
+        ),
+        _ => (
+            "plugin-failed",
+            "look at the log; if the plugin is at fault, its vendor wants to know",
+        ),
+    };
+    Finding {
+        subject: "plugin".to_owned(),
+        verdict: ReportVerdict::Failed,
+        code: Some(code.to_owned()),
+        message: error.to_string(),
+        hint: Some(hint.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/findings.md");
+
+    #[test]
+    fn a_plugin_that_fails_takes_nothing_away_from_the_report() {
+        let examined = vec![portreeve_egress::Finding {
+            subject: "clock".to_owned(),
+            verdict: portreeve_egress::Verdict::Degraded,
+            code: Some("clock-wrong"),
+            message: String::new(),
+            hint: None,
+        }];
+        for (error, code) in [
+            (CallError::Timeout, "check-not-finished"),
+            (CallError::Trap("unreachable".into()), "plugin-failed"),
+        ] {
+            let report = checked(examined.clone(), Err(error));
+            assert_eq!(report.verdict, ReportVerdict::Failed);
+            assert_eq!(report.findings.len(), 2);
+            assert_eq!(report.findings[1].code.as_deref(), Some(code));
+            assert!(PAGE.contains(&format!("\n### `{code}`\n")), "{code}");
+        }
+        let fine = Report {
+            verdict: ReportVerdict::Passed,
+            findings: Vec::new(),
+        };
+        assert_eq!(checked(examined, Ok(fine)).verdict, ReportVerdict::Degraded);
     }
 }

@@ -8,6 +8,7 @@ use portreeve_plugin::connector::state;
 use portreeve_plugin::http::{Error, Request, Response};
 use portreeve_plugin::settings::document;
 
+use crate::errors;
 use crate::services::Services;
 use crate::settings::Settings;
 
@@ -39,11 +40,13 @@ impl Services for Host {
             Ok(response) if response.status == 200 => {}
             Ok(response) => portreeve_plugin::warn!(
                 "the answer is not the wanted one",
-                status = response.status,
-                client_request_id = id
+                code = format!("status-{}", response.status),
+                client_request_id = id,
+                request_id = response.header("request-id").unwrap_or_default()
             ),
             Err(error) => portreeve_plugin::warn!(
                 "there is no answer",
+                code = errors::word(error),
                 error = format!("{error:?}"),
                 client_request_id = id
             ),

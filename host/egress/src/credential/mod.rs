@@ -7,7 +7,7 @@ use crate::{AssertionAlgorithm, ClientCertificate, Secret, UrlScope};
 
 pub use signing::{HmacAlgorithm, SignError};
 
-pub(crate) use slots::{Slot, SlotKind, Slots};
+pub(crate) use slots::{Slot, SlotKind, Slots, describe};
 
 /// One credential of a connector instance.
 #[derive(Debug, Clone)]

@@ -35,6 +35,7 @@ pub(crate) struct Slot {
 pub(crate) enum SlotKind {
     Token {
         source: Arc<TokenSource>,
+        request: Arc<TokenRequest>,
         certificate: Option<ClientCertificate>,
     },
     Fixed {
@@ -51,7 +52,7 @@ impl Slots {
     pub(crate) fn new(
         settings: Vec<CredentialSettings>,
         guard: &AddressGuard,
-        source: impl Fn(TokenRequest) -> TokenSource,
+        source: impl Fn(Arc<TokenRequest>) -> TokenSource,
     ) -> Result<Self, SettingsError> {
         let mut sources = HashMap::new();
         let mut slots: Vec<Slot> = Vec::new();
@@ -67,11 +68,13 @@ impl Slots {
             let kind = match prepare(&name, kind)? {
                 Prepared::Ready(kind) => kind,
                 Prepared::Token(request, certificate) => {
+                    let request = Arc::new(request);
                     let source = sources
                         .entry(request.key())
-                        .or_insert_with(|| Arc::new(source(request)));
+                        .or_insert_with(|| Arc::new(source(Arc::clone(&request))));
                     SlotKind::Token {
                         source: Arc::clone(source),
+                        request,
                         certificate,
                     }
                 }
@@ -130,6 +133,7 @@ impl Slot {
         let SlotKind::Token {
             source,
             certificate,
+            ..
         } = &self.kind
         else {
             let status = CredentialStatus::Ready;
@@ -172,7 +176,7 @@ impl Slot {
     }
 }
 
-fn describe(certificate: &ClientCertificate) -> String {
+pub(crate) fn describe(certificate: &ClientCertificate) -> String {
     let expired = if certificate.not_after() < OffsetDateTime::now_utc() {
         "EXPIRED, was valid"
     } else {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::advice;
-use crate::{EgressError, text};
+use crate::{EgressError, examination::code, text};
 
 /// What kind of failure it was, and so whether asking again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -26,6 +26,8 @@ pub enum TokenErrorKind {
 pub struct TokenError {
     /// Whether asking again can help.
     pub kind: TokenErrorKind,
+    /// The code under which `docs/findings.md` explains it, e.g. `client-secret-expired`.
+    pub finding: &'static str,
     /// Host of the token URL.
     pub host: String,
     /// The OAuth error word, e.g. `invalid_client`.
@@ -38,8 +40,12 @@ pub struct TokenError {
     pub description: Option<String>,
     /// The provider's identifier for this request, to be named to its support.
     pub correlation_id: Option<String>,
+    /// Another one, for the answer alone.
+    pub trace_id: Option<String>,
     /// The provider's time of the failure.
     pub timestamp: Option<String>,
+    /// How far the provider's clock is ahead of ours, in seconds, where its answer has a date.
+    pub clock_ahead: Option<i64>,
     /// How long the provider asks to be left alone.
     pub retry_after: Option<Duration>,
     /// The failure on the way, where there was no answer at all.
@@ -55,19 +61,28 @@ struct Answer {
     error_description: Option<String>,
     error_codes: Vec<u64>,
     correlation_id: Option<String>,
+    trace_id: Option<String>,
     timestamp: Option<String>,
 }
 
 impl TokenError {
-    pub(super) fn new(kind: TokenErrorKind, host: &str, advice: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: TokenErrorKind,
+        finding: &'static str,
+        host: &str,
+        advice: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
+            finding,
             host: host.to_owned(),
             error: None,
             code: None,
             advice: advice.into(),
             description: None,
             correlation_id: None,
+            trace_id: None,
+            clock_ahead: None,
             timestamp: None,
             retry_after: None,
             transport: None,
@@ -75,32 +90,51 @@ impl TokenError {
     }
 
     /// The token endpoint could not be asked.
-    pub(super) fn transport(host: &str, error: EgressError) -> Self {
-        let (kind, advice) = match &error {
+    pub(crate) fn transport(host: &str, error: EgressError) -> Self {
+        let (kind, finding, advice) = match &error {
             EgressError::Tls(failure) if failure.missing_issuer.is_some() => (
                 TokenErrorKind::Unavailable,
+                code::LOGIN_CERTIFICATE_UNTRUSTED,
                 "the identity provider's certificate is not trusted here; add the missing root certificate to the trust roots if the chain is genuine",
             ),
-            EgressError::Tls(_) => (
+            EgressError::Tls(failure) => (
                 TokenErrorKind::Unavailable,
+                if failure.presented.is_empty() {
+                    code::LOGIN_TLS
+                } else {
+                    code::LOGIN_CERTIFICATE_REFUSED
+                },
                 "no TLS connection with the identity provider; check the token URL, the clock and any inspecting proxy on the way",
             ),
             EgressError::AddressRefused { .. } => (
                 TokenErrorKind::Misconfigured,
+                code::LOGIN_ADDRESS_PRIVATE,
                 "the token URL leads to a private address; grant its network if that is meant",
             ),
             EgressError::NameResolution { .. } => (
                 TokenErrorKind::Unavailable,
+                code::LOGIN_NAME_RESOLUTION,
                 "the host of the token URL has no address; check the token URL and the name servers",
+            ),
+            EgressError::Timeout => (
+                TokenErrorKind::Unavailable,
+                code::LOGIN_TIMEOUT,
+                "the identity provider does not answer in time; check network, firewall and token URL",
+            ),
+            EgressError::TooLarge { .. } | EgressError::Other(_) => (
+                TokenErrorKind::Misconfigured,
+                code::NOT_A_TOKEN_ENDPOINT,
+                "the answer is not that of a token endpoint; check the token URL, and whether something on the way changes answers",
             ),
             _ => (
                 TokenErrorKind::Unavailable,
+                code::LOGIN_CONNECTION,
                 "the identity provider cannot be reached; check network, firewall and token URL",
             ),
         };
         Self {
             transport: Some(Box::new(error)),
-            ..Self::new(kind, host, advice)
+            ..Self::new(kind, finding, host, advice)
         }
     }
 
@@ -117,14 +151,16 @@ impl TokenError {
         let busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let Some(word) = answer.error else {
-            let (kind, advice) = if busy {
+            let (kind, finding, advice) = if busy {
                 (
                     TokenErrorKind::Unavailable,
+                    code::LOGIN_BUSY,
                     format!("the identity provider answered {status}"),
                 )
             } else {
                 (
                     TokenErrorKind::Misconfigured,
+                    code::NOT_A_TOKEN_ENDPOINT,
                     format!(
                         "the answer ({status}) is not that of a token endpoint; check the token URL"
                     ),
@@ -132,18 +168,19 @@ impl TokenError {
             };
             return Self {
                 retry_after,
-                ..Self::new(kind, host, advice)
+                ..Self::new(kind, finding, host, advice)
             };
         };
         let code = answer.error_codes.first().copied();
         let known = code.and_then(advice::for_code);
-        let (by_word, words) = advice::for_word(&word);
-        let kind = if busy {
-            TokenErrorKind::Unavailable
-        } else {
-            known.map_or(by_word, |row| row.kind)
-        };
-        let advice = known.map_or(words, |row| row.advice.as_str());
+        let mut said = advice::for_word(&word);
+        if let Some(row) = known {
+            said = (row.kind, &row.finding, &row.advice);
+        }
+        let (mut kind, finding, advice) = said;
+        if busy {
+            kind = TokenErrorKind::Unavailable;
+        }
         Self {
             error: Some(text::foreign(&word)),
             code: code.map(|code| format!("AADSTS{code}")),
@@ -151,9 +188,10 @@ impl TokenError {
                 .error_description
                 .and_then(|description| description.lines().next().map(text::foreign)),
             correlation_id: answer.correlation_id.map(|id| text::foreign(&id)),
+            trace_id: answer.trace_id.map(|id| text::foreign(&id)),
             timestamp: answer.timestamp.map(|time| text::foreign(&time)),
             retry_after,
-            ..Self::new(kind, host, advice)
+            ..Self::new(kind, finding, host, advice)
         }
     }
 }
@@ -171,6 +209,9 @@ impl fmt::Display for TokenError {
         }
         if let Some(id) = &self.correlation_id {
             write!(formatter, ", correlation id {id}")?;
+        }
+        if let Some(id) = &self.trace_id {
+            write!(formatter, ", trace id {id}")?;
         }
         if let Some(time) = &self.timestamp {
             write!(formatter, ", at {time}")?;
@@ -197,11 +238,12 @@ mod tests {
             r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: x","error_codes":[7000215],"timestamp":"2026-08-01 10:00:00Z","trace_id":"t","correlation_id":"c-1","error_uri":"https://login.example/error"}"#,
         );
         assert_eq!(error.kind, TokenErrorKind::Refused);
+        assert_eq!(error.finding, "client-secret-wrong");
         assert_eq!(
             error.to_string(),
             "the client secret is wrong; often the secret's ID was entered instead of its value \
              (`login.example`, invalid_client, AADSTS7000215, AADSTS7000215: Invalid client secret \
-             provided., correlation id c-1, at 2026-08-01 10:00:00Z)"
+             provided., correlation id c-1, trace id t, at 2026-08-01 10:00:00Z)"
         );
     }
 

@@ -15,3 +15,6 @@ pub(crate) use cache::TokenSource;
 pub(crate) use endpoint::{ClientProof, TokenRequest};
 pub(crate) use fetch::TokenEndpoint;
 pub(crate) use token::Token;
+
+#[cfg(test)]
+pub(crate) use advice::{codes as advice_codes, findings as advice_findings};

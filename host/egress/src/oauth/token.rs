@@ -32,6 +32,10 @@ pub(crate) struct Token {
     pub(crate) unusable_at: Instant,
     /// Permissions named inside, for advice only.
     pub(crate) roles: Vec<String>,
+    /// Whether it could be read, so that no roles means none.
+    pub(crate) readable: bool,
+    /// How far the provider's clock is ahead of ours, in seconds, where its answer has a date.
+    pub(crate) clock_ahead: Option<i64>,
 }
 
 /// The answer of RFC 6749, section 5.1. Entra's v1 endpoint writes numbers as strings.
@@ -70,8 +74,11 @@ impl Token {
         let mut header = HeaderValue::from_str(&format!("Bearer {}", value.expose()))
             .map_err(|_| "the token has characters that no header can carry")?;
         header.set_sensitive(true);
+        let roles = roles(value.expose());
         Ok(Self {
-            roles: roles(value.expose()),
+            readable: roles.is_some(),
+            roles: roles.unwrap_or_default(),
+            clock_ahead: None,
             value,
             header,
             refresh_at: asked + lifetime.saturating_sub(REFRESH_BEFORE.min(lifetime / 2)),
@@ -95,7 +102,7 @@ impl Seconds {
 
 /// The `roles` claim, unverified. A token is its receiver's affair: it may be opaque, and then
 /// there is nothing to say.
-fn roles(token: &str) -> Vec<String> {
+fn roles(token: &str) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Claims {
         #[serde(default)]
@@ -110,12 +117,10 @@ fn roles(token: &str) -> Vec<String> {
                 .ok()
         })
         .and_then(|json| serde_json::from_slice::<Claims>(&json).ok());
-    let roles = claims.map(|claims| claims.roles).unwrap_or_default();
-    roles
-        .iter()
-        .take(MAX_ROLES)
-        .map(|role| text::foreign(role))
-        .collect()
+    claims.map(|claims| {
+        let roles = claims.roles.iter().take(MAX_ROLES);
+        roles.map(|role| text::foreign(role)).collect()
+    })
 }
 
 #[cfg(test)]
@@ -173,11 +178,11 @@ mod tests {
         let token = |claims: &str| format!("e30.{}.sig", BASE64_URL_SAFE_NO_PAD.encode(claims));
         assert_eq!(
             roles(&token(r#"{"roles":["get_device_compliance"]}"#)),
-            ["get_device_compliance"]
+            Some(vec!["get_device_compliance".to_owned()])
         );
-        assert!(roles(&token("{}")).is_empty());
-        assert!(roles(&token(r#"{"roles":"text"}"#)).is_empty());
-        assert!(roles("opaque").is_empty());
-        assert!(roles("a.!!!.c").is_empty());
+        assert_eq!(roles(&token("{}")), Some(Vec::new()));
+        assert_eq!(roles(&token(r#"{"roles":"text"}"#)), None);
+        assert_eq!(roles("opaque"), None);
+        assert_eq!(roles("a.!!!.c"), None);
     }
 }

@@ -66,7 +66,12 @@ fn print(name: &str, report: &Report) -> std::io::Result<()> {
         let gap = " ".repeat(width(finding.verdict));
         let subject = styled(HEADING, &finding.subject);
         let verdict = word(finding.verdict);
-        output::line(format!("{verdict}{gap}{subject}: {}", finding.message))?;
+        let code = finding.code.as_ref();
+        let code = code.map_or_else(String::new, |code| format!(" [{code}]"));
+        output::line(format!(
+            "{verdict}{gap}{subject}{code}: {}",
+            finding.message
+        ))?;
         if let Some(hint) = &finding.hint {
             output::line(format!("         hint: {hint}"))?;
         }
@@ -80,6 +85,7 @@ fn document(name: &str, report: &Report) -> serde_json::Value {
         json!({
             "subject": finding.subject,
             "verdict": plain_word(finding.verdict),
+            "code": finding.code,
             "message": finding.message,
             "hint": finding.hint,
         })

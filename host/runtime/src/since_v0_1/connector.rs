@@ -37,6 +37,8 @@ const MOST_RANDOM: u64 = 64 << 10;
 const MOST_KEYS: usize = 16;
 const MOST_FINDINGS: usize = 64;
 const TEXT_BYTES: usize = 1024;
+/// The longest code of a finding.
+const CODE_BYTES: usize = 64;
 
 /// The typed exports of a running connector.
 pub(crate) type ConnectorGuest = MdmConnector;
@@ -246,11 +248,15 @@ impl ConnectorStart {
         Report {
             verdict: verdict(report.verdict),
             findings: findings
-                .map(|finding| Finding {
-                    subject: self.text(&finding.subject),
-                    verdict: verdict(finding.verdict),
-                    message: self.text(&finding.message),
-                    hint: finding.hint.map(|hint| self.text(&hint)),
+                .map(|finding| {
+                    let (code, subject) = subject_and_code(&finding.subject);
+                    Finding {
+                        subject: self.text(subject),
+                        code: code.map(str::to_owned),
+                        verdict: verdict(finding.verdict),
+                        message: self.text(&finding.message),
+                        hint: finding.hint.map(|hint| self.text(&hint)),
+                    }
                 })
                 .collect(),
         }
@@ -278,10 +284,49 @@ impl ConnectorStart {
     }
 }
 
+/// Reads a subject such as `[intune-no-licence] discovery`: WIT 0.1 has no field for the code of a
+/// finding, so it stands before the subject (`docs/plugin-author.md`).
+fn subject_and_code(subject: &str) -> (Option<&str>, &str) {
+    let split = subject
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] "));
+    match split {
+        Some((code, rest)) if is_code(code) => (Some(code), rest),
+        _ => (None, subject),
+    }
+}
+
+fn is_code(code: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=CODE_BYTES).contains(&code.len()) && code.bytes().all(word)
+}
+
 fn verdict(verdict: check::Verdict) -> ReportVerdict {
     match verdict {
         check::Verdict::Passed => ReportVerdict::Passed,
         check::Verdict::Degraded => ReportVerdict::Degraded,
         check::Verdict::Failed => ReportVerdict::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_stands_before_the_subject() {
+        for (subject, expected) in [
+            ("[a-code] token", (Some("a-code"), "token")),
+            ("[a-code-2] a [b] c", (Some("a-code-2"), "a [b] c")),
+            ("token", (None, "token")),
+            ("[A] token", (None, "[A] token")),
+            ("[] token", (None, "[] token")),
+            ("[::1]:443", (None, "[::1]:443")),
+            ("[a-code]token", (None, "[a-code]token")),
+        ] {
+            assert_eq!(subject_and_code(subject), expected);
+        }
+        let long = format!("[{}] x", "a".repeat(CODE_BYTES + 1));
+        assert_eq!(subject_and_code(&long), (None, &*long));
     }
 }

@@ -1,5 +1,10 @@
 //! Whether a tenant can be used, step by step, and what to do if it cannot.
 
+pub(crate) mod code;
+mod finding;
+pub(crate) mod permission;
+mod probe;
+
 use portreeve_plugin::connector::credentials::{Info, Status};
 use portreeve_plugin::connector::{Error, Finding, Outcome, Report, Verdict};
 use portreeve_plugin::http::Error as HttpError;
@@ -12,22 +17,22 @@ use crate::inventory;
 use crate::retrieval;
 use crate::services::Services;
 use crate::settings::{Inventory, ServiceVersion, Settings};
+use code::Code;
+use finding::{failed, passed};
+use permission::Function;
+use probe::{Probe, Way};
 
 /// A device that no tenant has: these are not random enough to be given out.
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Tries everything that a look-up needs. A step whose ground is missing is not
-/// tried.
+/// tried; what is wrong with a token, the host has already told.
 pub(crate) fn run<S: Services>(services: &S, settings: &Settings) -> Report {
     let mut findings = Vec::new();
     let wanted = settings.inventory == Inventory::Graph;
     let [graph, intune] = [Party::Graph, Party::Intune].map(|party| {
         let info = services.renew_credential(party.slot());
-        let usable = credential(&mut findings, party, &info);
-        if usable && wanted && party == Party::Graph {
-            permission(&mut findings, Party::Devices, &info.permissions);
-        }
-        usable
+        credential(&mut findings, party, &info, wanted)
     });
     if graph {
         let service = find_service(&mut findings, services, settings);
@@ -38,15 +43,20 @@ pub(crate) fn run<S: Services>(services: &S, settings: &Settings) -> Report {
             ask_service(&mut findings, services, settings, &address);
         }
     }
-    report(findings)
+    let mut report = report(findings);
+    if !(graph && intune) {
+        report.verdict = Verdict::Failed;
+    }
+    report
 }
 
 /// The report about settings that cannot be read at all.
 pub(crate) fn unusable(problem: String) -> Report {
     report(vec![failed(
-        "settings".to_owned(),
+        Code::Settings,
+        "settings",
         problem,
-        "correct the settings of this connector",
+        "correct the settings of this connector".to_owned(),
     )])
 }
 
@@ -62,63 +72,29 @@ fn report(findings: Vec<Finding>) -> Report {
     Report { verdict, findings }
 }
 
-/// Whether there is a token.
-fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info) -> bool {
+/// Whether there is a token, and what it permits.
+fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info, inventory: bool) -> bool {
     let slot = party.slot();
-    let subject = format!("token {slot}");
-    let detail = info.detail.clone();
     match info.status {
         Status::Missing => {
             findings.push(failed(
-                subject,
+                Code::CredentialMissing,
+                &format!("token {slot}"),
                 format!("no credential `{slot}` is configured"),
-                "give this connector a credential of that name",
+                "give this connector a credential of that name".to_owned(),
             ));
             return false;
         }
-        Status::Failing => {
-            findings.push(Finding {
-                subject,
-                verdict: Verdict::Failed,
-                message: format!("no token for {}", party.name()),
-                hint: detail,
-            });
-            return false;
-        }
-        Status::Idle | Status::Ready => findings.push(passed(
-            subject,
-            detail.unwrap_or_else(|| format!("a token for {} was issued", party.name())),
-        )),
+        Status::Failing => return false,
+        Status::Idle | Status::Ready => {}
     }
-    permission(findings, party, &info.permissions);
+    let is_on = |function: &Function| match function.name {
+        "discovery" | "compliance" => true,
+        "inventory" => inventory,
+        _ => false,
+    };
+    findings.extend(permission::findings(slot, &info.permissions, is_on));
     true
-}
-
-fn permission(findings: &mut Vec<Finding>, party: Party, present: &[String]) {
-    let wanted = party.permission();
-    let subject = format!("permission {wanted}");
-    let found = party
-        .sufficient_permissions()
-        .iter()
-        .find(|wanted| present.iter().any(|name| name.eq_ignore_ascii_case(wanted)));
-    findings.push(match found {
-        Some(found) => passed(subject, format!("the token names `{found}`")),
-        // A token is issued without any permission, too. It may also be
-        // unreadable, so this is advice: the steps below show what works.
-        None => Finding {
-            subject,
-            verdict: Verdict::Degraded,
-            message: if present.is_empty() {
-                "the token names no permission at all".to_owned()
-            } else {
-                format!("the token names only: {}", present.join(", "))
-            },
-            hint: Some(format!(
-                "add `{wanted}` ({}), grant admin consent and wait up to 10 minutes",
-                party.permission_place()
-            )),
-        },
-    });
 }
 
 fn find_service<S: Services>(
@@ -130,9 +106,10 @@ fn find_service<S: Services>(
         Ok(graph) => graph,
         Err(failure) => {
             findings.push(failed(
-                "settings".to_owned(),
+                Code::Settings,
+                "settings",
                 text(&failure.error),
-                "correct `graph-url`",
+                "correct `graph-url`".to_owned(),
             ));
             return None;
         }
@@ -191,9 +168,10 @@ fn ask_service<S: Services>(
             "a device that does not exist is answered as unknown".to_owned(),
         )),
         Ok(Outcome::Found(_) | Outcome::Ambiguous(_)) => findings.push(failed(
-            "look-up".to_owned(),
+            Code::FoundNobody,
+            "look-up",
             "a device that does not exist was found".to_owned(),
-            "the service does not look at what it is asked for; do not use it",
+            "the service does not look at what it is asked for; do not use it".to_owned(),
         )),
         Err(failure) => push_unless_told(findings, "look-up", &failure, Party::Intune),
     }
@@ -222,41 +200,51 @@ fn way<S: Services>(findings: &mut Vec<Finding>, address: &Address, probe: &Prob
     };
     match outcome {
         Way::Refused(HttpError::NameResolution(why)) => findings.push(failed(
-            resolution,
+            Code::NameResolution,
+            &resolution,
             why,
-            "check the gateway's DNS, and the name if it is not Microsoft's",
+            "check the gateway's DNS, and the name if it is not Microsoft's".to_owned(),
         )),
         Way::Refused(HttpError::Connect(why)) => {
             findings.push(fine(resolution));
             findings.push(failed(
-                connection,
+                Code::Connection,
+                &connection,
                 why,
-                "let the gateway's firewall and proxy pass https to this host",
+                "let the gateway's firewall and proxy pass https to this host".to_owned(),
             ));
         }
         Way::Refused(HttpError::Tls(why)) => {
             findings.push(fine(resolution));
             findings.push(fine(connection));
             findings.push(failed(
-                tls,
+                Code::Certificate,
+                &tls,
                 why,
-                "a proxy may open TLS on the way: import its root certificate, or except this host",
+                "if a firewall opens TLS on the way, add its root certificate to `trust`, or \
+                 except this host"
+                    .to_owned(),
             ));
         }
         Way::Refused(HttpError::Denied(why)) => {
-            findings.push(failed(connection, why, "grant this connector the host"));
+            findings.push(failed(
+                Code::NotGranted,
+                &connection,
+                why,
+                "grant this connector the host in `egress`, and its network in \
+                 `private-networks` if it is a private one"
+                    .to_owned(),
+            ));
         }
         Way::Refused(HttpError::Timeout) => findings.push(failed(
-            connection,
+            Code::Timeout,
+            &connection,
             "no answer in time".to_owned(),
-            "try again, and check the way to this host",
+            "try again, and check the way to this host".to_owned(),
         )),
         // Nothing was sent, or something else went wrong: no statement.
         Way::Refused(_) => {}
-        Way::Answered => {
-            findings.push(fine(resolution));
-            findings.push(fine(tls));
-        }
+        Way::Answered => findings.extend([resolution, connection, tls].map(fine)),
     }
 }
 
@@ -264,40 +252,84 @@ fn way<S: Services>(findings: &mut Vec<Finding>, address: &Address, probe: &Prob
 fn push_unless_told(findings: &mut Vec<Finding>, subject: &str, failure: &Failure, party: Party) {
     let told = findings.last().is_some_and(|finding| {
         finding.verdict == Verdict::Failed
-            && ["name resolution ", "connection ", "TLS "]
+            && ["] name resolution ", "] connection ", "] TLS "]
                 .iter()
-                .any(|step| finding.subject.starts_with(step))
+                .any(|step| finding.subject.contains(step))
     });
     if !told {
-        findings.push(Finding {
-            subject: subject.to_owned(),
-            verdict: Verdict::Failed,
-            message: text(&failure.error),
-            hint: hint(&failure.error, party),
-        });
+        let code = code(failure, party);
+        findings.push(failed(
+            code,
+            subject,
+            text(&failure.error),
+            advice(code, party),
+        ));
     }
 }
 
-fn hint(error: &Error, party: Party) -> Option<String> {
-    let hint = match error {
-        Error::Misconfigured(_) => {
-            "check tenant and settings: the tenant must have Intune".to_owned()
-        }
-        Error::Unauthenticated(_) => format!("check the credential `{}`", party.slot()),
-        Error::Forbidden(_) => format!(
+fn code(failure: &Failure, party: Party) -> Code {
+    if let Some(code) = failure.code {
+        return code;
+    }
+    match (&failure.error, party) {
+        (Error::Misconfigured(_), _) => Code::NoLicence,
+        (Error::Unauthenticated(_), Party::Graph | Party::Devices) => Code::GraphTokenRefused,
+        (Error::Unauthenticated(_), Party::Intune) => Code::ServiceTokenRefused,
+        (Error::Forbidden(_), Party::Graph) => Code::GraphForbidden,
+        (Error::Forbidden(_), Party::Devices) => Code::DevicesForbidden,
+        (Error::Forbidden(_), Party::Intune) => Code::ServiceForbidden,
+        (Error::RateLimited(_), _) => Code::Busy,
+        (Error::Unavailable(_), _) if failure.moved => Code::Moved,
+        (Error::Unavailable(_), _) => Code::Unavailable,
+        (Error::Timeout, _) => Code::Timeout,
+        (Error::BadResponse(_), _) => Code::AnswerUnusable,
+        (Error::Unsupported(_) | Error::Other(_), _) => Code::Other,
+    }
+}
+
+fn advice(code: Code, party: Party) -> String {
+    let grant = || {
+        format!(
             "add `{}` ({}), grant admin consent and wait up to 10 minutes",
             party.permission(),
             party.permission_place()
+        )
+    };
+    match code {
+        Code::GraphForbidden | Code::DevicesForbidden | Code::ServiceForbidden => grant(),
+        Code::DelegatedOnly => format!(
+            "a delegated permission is of no use, because there is no user; {}",
+            grant()
         ),
-        Error::RateLimited(_) | Error::Unavailable(_) | Error::Timeout => {
+        Code::NoLicence => {
+            "the tenant must have Intune: check the tenant in the token URL, and its licences"
+                .to_owned()
+        }
+        Code::GraphTokenRefused => format!(
+            "the scope of credential `{}` must be that of this Microsoft Graph, e.g. \
+             `https://graph.microsoft.com/.default`",
+            party.slot()
+        ),
+        Code::ServiceTokenRefused => format!(
+            "the scope of credential `{}` must be `https://api.manage.microsoft.com//.default`, \
+             with two slashes; or {}",
+            party.slot(),
+            grant()
+        ),
+        Code::NoToken => format!("see what the step `token {}` says", party.slot()),
+        Code::ServiceElsewhere => {
+            "if this host is Microsoft's, add it to `service-hosts`, `egress` and the `urls` of \
+             credential `intune`; if not, tell Microsoft"
+                .to_owned()
+        }
+        Code::Moved | Code::Busy | Code::Unavailable | Code::Timeout => {
             "try again later; Microsoft's service health page may know more".to_owned()
         }
-        Error::BadResponse(_) => {
+        Code::AnswerUnusable => {
             "check that nothing on the way changes answers; else report this".to_owned()
         }
-        Error::Unsupported(_) | Error::Other(_) => return None,
-    };
-    Some(hint)
+        _ => "look at the message and the log; if they do not help, report this".to_owned(),
+    }
 }
 
 fn text(error: &Error) -> String {
@@ -316,27 +348,6 @@ fn text(error: &Error) -> String {
         Error::Timeout => "no answer in time".to_owned(),
     }
 }
-
-fn passed(subject: String, message: String) -> Finding {
-    Finding {
-        subject,
-        verdict: Verdict::Passed,
-        message,
-        hint: None,
-    }
-}
-
-fn failed(subject: String, message: String, hint: &str) -> Finding {
-    Finding {
-        subject,
-        verdict: Verdict::Failed,
-        message,
-        hint: Some(hint.to_owned()),
-    }
-}
-
-mod probe;
-use probe::{Probe, Way};
 
 #[cfg(test)]
 mod tests;

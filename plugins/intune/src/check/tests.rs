@@ -48,26 +48,49 @@ fn lines(report: &Report) -> Vec<String> {
         .iter()
         .map(|finding| {
             let mark = match finding.verdict {
-                Verdict::Passed => "+",
-                Verdict::Degraded => "~",
-                Verdict::Failed => "-",
+                Verdict::Passed => '+',
+                Verdict::Degraded => '~',
+                Verdict::Failed => '-',
             };
+            // What is not in order has a code and a hint.
+            assert!(mark == '+' || finding.subject.starts_with('['));
+            assert!(mark == '+' || finding.hint.is_some());
             format!("{mark} {}: {}", finding.subject, finding.message)
         })
         .collect()
 }
 
-const TOKENS: [&str; 4] = [
-    "+ token graph: a token for Microsoft Graph was issued",
-    "+ permission Application.Read.All: the token names `Application.Read.All`",
-    "+ token intune: a token for Intune's compliance service was issued",
-    "+ permission get_device_compliance: the token names `get_device_compliance`",
+const TOKENS: [&str; 7] = [
+    "+ permission for discovery: the token names `Application.Read.All`",
+    "+ permission for inventory: not granted; it needs `DeviceManagementManagedDevices.Read.All` \
+     (Microsoft Graph, application permission) if you want it",
+    "+ permission for compliance details: not granted; it needs \
+     `DeviceManagementConfiguration.Read.All` (Microsoft Graph, application permission) if you \
+     want it",
+    "+ permission for actions (sync, lock, retire, restart, shut down, passcode, locate, scan and \
+     the like): not granted; it needs `DeviceManagementManagedDevices.PrivilegedOperations.All` \
+     (Microsoft Graph, application permission) if you want it",
+    "+ permission for the action wipe: not granted; it needs \
+     `DeviceManagementManagedDevices.PrivilegedOperations.All` (Microsoft Graph, application \
+     permission) if you want it",
+    "+ permission for the action notify: not granted; it needs \
+     `DeviceManagementManagedDevices.ReadWrite.All` (Microsoft Graph, application permission) if \
+     you want it",
+    "+ permission for compliance: the token names `get_device_compliance`",
 ];
-const GRAPH: [&str; 3] = [
+const SCEP: &str = "+ permission for SCEP: not granted; it needs `scep_challenge_provider` \
+                    (Intune, application permission) if you want it";
+const GRAPH: [&str; 4] = [
     "+ name resolution graph.microsoft.com: works",
+    "+ connection graph.microsoft.com: works",
     "+ TLS graph.microsoft.com: works",
     "+ discovery: the compliance service is at `fef.a.manage.microsoft.com`",
 ];
+
+/// All about the tokens of `granted()`.
+fn tokens() -> Vec<&'static str> {
+    [&TOKENS[..], &[SCEP]].concat()
+}
 
 #[test]
 fn everything_works() {
@@ -75,10 +98,11 @@ fn everything_works() {
     let report = run(&services, &Settings::default());
     assert_eq!(report.verdict, Verdict::Passed);
     let expected = [
-        &TOKENS[..],
+        &tokens()[..],
         &GRAPH,
         &[
             "+ name resolution fef.a.manage.microsoft.com: works",
+            "+ connection fef.a.manage.microsoft.com: works",
             "+ TLS fef.a.manage.microsoft.com: works",
             "+ compliance service: it answers as `Microsoft Intune`, interface version 3",
             "+ look-up: a device that does not exist is answered as unknown",
@@ -96,7 +120,7 @@ fn check_end(answers: impl IntoIterator<Item = Answer>, expected: &[&str], hint:
     let services = host(granted(), answers);
     let report = run(&services, &Settings::default());
     assert_eq!(report.verdict, Verdict::Failed);
-    assert_eq!(lines(&report)[TOKENS.len()..], *expected);
+    assert_eq!(lines(&report)[tokens().len()..], *expected);
     let last = report.findings.last().unwrap().hint.clone().unwrap();
     assert!(last.contains(hint), "{last}");
     services.asked();
@@ -106,31 +130,34 @@ fn check_end(answers: impl IntoIterator<Item = Answer>, expected: &[&str], hint:
 fn the_way_to_graph() {
     check_end(
         [Err(HttpError::NameResolution("no such host".to_owned()))],
-        &["- name resolution graph.microsoft.com: no such host"],
+        &["- [intune-name-resolution] name resolution graph.microsoft.com: no such host"],
         "DNS",
     );
     check_end(
         [Err(HttpError::Connect("refused".to_owned()))],
-        &[GRAPH[0], "- connection graph.microsoft.com: refused"],
+        &[
+            GRAPH[0],
+            "- [intune-connection] connection graph.microsoft.com: refused",
+        ],
         "firewall",
     );
     check_end(
         [Err(HttpError::Tls("unknown issuer `CN=Proxy`".to_owned()))],
         &[
             GRAPH[0],
-            "+ connection graph.microsoft.com: works",
-            "- TLS graph.microsoft.com: unknown issuer `CN=Proxy`",
+            GRAPH[1],
+            "- [intune-certificate] TLS graph.microsoft.com: unknown issuer `CN=Proxy`",
         ],
-        "import its root certificate",
+        "add its root certificate",
     );
     check_end(
         [Err(HttpError::Denied("not granted".to_owned()))],
-        &["- connection graph.microsoft.com: not granted"],
+        &["- [intune-not-granted] connection graph.microsoft.com: not granted"],
         "grant",
     );
     check_end(
         [Err(HttpError::Timeout)],
-        &["- connection graph.microsoft.com: no answer in time"],
+        &["- [intune-timeout] connection graph.microsoft.com: no answer in time"],
         "try again",
     );
 }
@@ -142,7 +169,8 @@ fn discovery_fails() {
         &[
             GRAPH[0],
             GRAPH[1],
-            "- discovery: missing permission `Application.Read.All` (Microsoft Graph, application permission)",
+            GRAPH[2],
+            "- [intune-graph-forbidden] discovery: missing permission `Application.Read.All` (Microsoft Graph, application permission)",
         ],
         "grant admin consent",
     );
@@ -151,7 +179,8 @@ fn discovery_fails() {
         &[
             GRAPH[0],
             GRAPH[1],
-            "- discovery: Graph lists no Intune services for this tenant; is there an Intune licence?",
+            GRAPH[2],
+            "- [intune-no-licence] discovery: Graph lists no Intune services for this tenant; is there an Intune licence?",
         ],
         "must have Intune",
     );
@@ -159,8 +188,8 @@ fn discovery_fails() {
         [Err(HttpError::CredentialRefused(
             "AADSTS7000215: wrong secret".to_owned(),
         ))],
-        &["- discovery: AADSTS7000215: wrong secret"],
-        "check the credential `graph`",
+        &["- [intune-no-token] discovery: AADSTS7000215: wrong secret"],
+        "`token graph`",
     );
 }
 
@@ -168,6 +197,7 @@ fn discovery_fails() {
 fn the_service_fails() {
     let way = [
         "+ name resolution fef.a.manage.microsoft.com: works",
+        "+ connection fef.a.manage.microsoft.com: works",
         "+ TLS fef.a.manage.microsoft.com: works",
     ];
     let info = "+ compliance service: it answers as `Microsoft Intune`, interface version 3";
@@ -178,20 +208,20 @@ fn the_service_fails() {
     check(
         vec![status(401)],
         &[
-            "- compliance service: Intune's compliance service answered 401; the token's audience is wrong, or the application lacks the permission `get_device_compliance`",
+            "- [intune-service-token-refused] compliance service: Intune's compliance service answered 401; the token's audience is wrong, or the application lacks the permission `get_device_compliance`",
         ],
         "credential `intune`",
     );
     check(
         vec![ok("<html/>")],
         &[
-            "- compliance service: the answer of Intune's compliance service cannot be used: its root is `html` instead of `ise_api`",
+            "- [intune-answer-unusable] compliance service: the answer of Intune's compliance service cannot be used: its root is `html` instead of `ise_api`",
         ],
         "changes answers",
     );
     check(
         vec![server_info(), status(503)],
-        &[info, "- look-up: asked to wait"],
+        &[info, "- [intune-busy] look-up: asked to wait"],
         "try again later",
     );
     check(
@@ -199,7 +229,10 @@ fn the_service_fails() {
             server_info(),
             devices(&["<attributes><register_status>true</register_status></attributes>"]),
         ],
-        &[info, "- look-up: a device that does not exist was found"],
+        &[
+            info,
+            "- [intune-found-nobody] look-up: a device that does not exist was found",
+        ],
         "do not use it",
     );
 }
@@ -220,7 +253,7 @@ fn findings_name_the_host_that_failed() {
     let report = run(&services, &settings);
     assert_eq!(
         lines(&report).last().unwrap(),
-        "- connection fef.a.manage.microsoft.com: refused"
+        "- [intune-connection] connection fef.a.manage.microsoft.com: refused"
     );
 }
 
@@ -237,30 +270,24 @@ fn without_a_token_nothing_is_asked() {
     };
     let services = host(with(Status::Failing, Status::Ready), []);
     let report = run(&services, &Settings::default());
+    // Why there is no token is the host's to tell.
     assert_eq!(report.verdict, Verdict::Failed);
     assert_eq!(
         lines(&report),
         [
-            "- token graph: no token for Microsoft Graph",
-            TOKENS[2],
-            "~ permission get_device_compliance: the token names only: scep_challenge_provider",
+            "~ [intune-permission-missing] permission for compliance: the token names only: \
+             scep_challenge_provider",
+            "+ permission for SCEP: the token names `scep_challenge_provider`",
         ]
-    );
-    assert_eq!(
-        report.findings[0].hint.as_deref(),
-        Some("AADSTS7000222: make a new secret")
     );
     let services = host(with(Status::Ready, Status::Failing), [endpoints("a")]);
     let report = run(&services, &Settings::default());
     assert_eq!(report.verdict, Verdict::Failed);
-    let expected = [
-        &TOKENS[..2],
-        &["- token intune: no token for Intune's compliance service"],
-        &GRAPH,
-    ]
-    .concat();
-    assert_eq!(lines(&report), expected);
+    assert_eq!(lines(&report), [&TOKENS[..6], &GRAPH].concat());
     assert_eq!(services.asked().len(), 1);
+    let services = host(with(Status::Failing, Status::Failing), []);
+    let report = run(&services, &Settings::default());
+    assert_eq!((report.verdict, lines(&report).len()), (Verdict::Failed, 0));
 }
 
 #[test]
@@ -276,12 +303,12 @@ fn an_older_permission_is_enough_and_an_opaque_token_no_failure() {
     let report = run(&services, &Settings::default());
     assert_eq!(report.verdict, Verdict::Degraded);
     assert_eq!(
-        lines(&report)[1],
-        "+ permission Application.Read.All: the token names `Directory.Read.All`"
+        lines(&report)[0],
+        "+ permission for discovery: the token names `Directory.Read.All`"
     );
     assert_eq!(
-        lines(&report)[3],
-        "~ permission get_device_compliance: the token names no permission at all"
+        lines(&report)[6],
+        "~ [intune-permission-missing] permission for compliance: the token names no permission at all"
     );
 }
 
@@ -292,12 +319,15 @@ fn missing_credentials_and_settings() {
     assert_eq!(
         lines(&report),
         [
-            "- token graph: no credential `graph` is configured",
-            "- token intune: no credential `intune` is configured",
+            "- [intune-credential-missing] token graph: no credential `graph` is configured",
+            "- [intune-credential-missing] token intune: no credential `intune` is configured",
         ]
     );
     let report = unusable("`/graph-url`: bad".to_owned());
-    assert_eq!(lines(&report), ["- settings: `/graph-url`: bad"]);
+    assert_eq!(
+        lines(&report),
+        ["- [intune-settings] settings: `/graph-url`: bad"]
+    );
     assert_eq!(report.verdict, Verdict::Failed);
 }
 
@@ -333,8 +363,8 @@ fn an_inventory_needs_a_permission_more() {
     assert_eq!(fine.verdict, Verdict::Passed);
     let lines = lines(&fine);
     assert_eq!(
-        lines[2],
-        format!("+ permission {devices_permission}: the token names `{devices_permission}`")
+        lines[1],
+        format!("+ permission for inventory: the token names `{devices_permission}`")
     );
     assert!(
         lines.contains(&"+ inventory: the list of devices can be read".to_owned()),
@@ -346,7 +376,7 @@ fn an_inventory_needs_a_permission_more() {
     let inventory = refused
         .findings
         .iter()
-        .find(|finding| finding.subject == "inventory")
+        .find(|finding| finding.subject == "[intune-devices-forbidden] inventory")
         .unwrap();
     assert!(inventory.message.contains(devices_permission));
     assert!(
@@ -358,4 +388,52 @@ fn an_inventory_needs_a_permission_more() {
     );
     // The look-up is tried all the same.
     assert_eq!(refused.findings.last().unwrap().verdict, Verdict::Passed);
+}
+
+#[test]
+fn a_delegated_permission_and_a_strange_host_are_told_apart() {
+    let delegated = Ok(Response {
+        status: 403,
+        headers: Vec::new(),
+        body: br#"{"error":{"code":"Forbidden","message":"The call is called in app only context but does not have application permissions configured"}}"#.to_vec(),
+    });
+    check_end(
+        [delegated],
+        &[
+            GRAPH[0],
+            GRAPH[1],
+            GRAPH[2],
+            "- [intune-delegated-only] discovery: missing permission `Application.Read.All` \
+             (Microsoft Graph, application permission); only a delegated one was granted",
+        ],
+        "there is no user",
+    );
+    let elsewhere = ok(
+        r#"{"value":[{"providerName":"ComplianceRetrievalService","uri":"https://evil.example/x"}]}"#,
+    );
+    check_end(
+        [elsewhere],
+        &[
+            GRAPH[0],
+            GRAPH[1],
+            GRAPH[2],
+            "- [intune-service-elsewhere] discovery: the discovered service is at `evil.example`, \
+             which is none of `service-hosts`",
+        ],
+        "add it to `service-hosts`",
+    );
+}
+
+#[test]
+fn every_code_has_its_section_and_the_reverse() {
+    let page = include_str!("../../../../docs/findings.md");
+    let known: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    let described: Vec<&str> = page
+        .split("\n### `")
+        .skip(1)
+        .filter_map(|section| section.split_once('`'))
+        .map(|(code, _)| code)
+        .filter(|code| code.starts_with("intune-"))
+        .collect();
+    assert_eq!(described, known);
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::Address;
+use crate::check::code::Code;
 use crate::errors::{self, Failure, Party};
 use crate::services::Services;
 use crate::settings::Settings;
@@ -190,10 +191,11 @@ fn accepted(uri: &str, settings: &Settings) -> Result<Address, Failure> {
         )));
     }
     if !address.host_is_one_of(&settings.service_hosts) {
-        return Err(refused(format!(
+        let failure = refused(format!(
             "the discovered service is at `{}`, which is none of `service-hosts`",
             address.host
-        )));
+        ));
+        return Err(failure.coded(Code::ServiceElsewhere));
     }
     Ok(address)
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use portreeve_plugin::connector::Error;
 use portreeve_plugin::http::{Error as HttpError, Response};
 
+use crate::check::code::Code;
+
 /// Longest pause that is believed.
 const LONGEST_PAUSE_MS: u64 = 24 * 3_600_000;
 
@@ -45,25 +47,6 @@ impl Party {
         }
     }
 
-    /// All that do; the first is the one to ask for.
-    pub(crate) fn sufficient_permissions(self) -> &'static [&'static str] {
-        match self {
-            // `mdm-protocols.md` 2.5, and Directory.Read.All of older guides.
-            Self::Graph => &[
-                "Application.Read.All",
-                "Application.ReadWrite.All",
-                "Application.ReadWrite.OwnedBy",
-                "Directory.Read.All",
-                "ServicePrincipalEndpoint.Read.All",
-            ],
-            Self::Devices => &[
-                "DeviceManagementManagedDevices.Read.All",
-                "DeviceManagementManagedDevices.ReadWrite.All",
-            ],
-            Self::Intune => &["get_device_compliance"],
-        }
-    }
-
     /// Where that permission is found in the portal.
     pub(crate) fn permission_place(self) -> &'static str {
         match self {
@@ -79,6 +62,8 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     /// Whether the service may have moved to another address.
     pub(crate) moved: bool,
+    /// What a check calls it, where the error alone does not say that.
+    pub(crate) code: Option<Code>,
 }
 
 impl Failure {
@@ -86,11 +71,23 @@ impl Failure {
         Self {
             error,
             moved: false,
+            code: None,
         }
     }
 
     fn moved(error: Error) -> Self {
-        Self { error, moved: true }
+        Self {
+            moved: true,
+            ..Self::new(error)
+        }
+    }
+
+    /// The same under a code of its own.
+    pub(crate) fn coded(self, code: Code) -> Self {
+        Self {
+            code: Some(code),
+            ..self
+        }
     }
 }
 
@@ -117,14 +114,34 @@ pub(crate) fn from_http(party: Party, error: HttpError) -> Failure {
         HttpError::Busy => Failure::new(Error::Unavailable(format!(
             "too many requests to {name} are on the way"
         ))),
-        HttpError::CredentialRefused(advice) => Failure::new(Error::Unauthenticated(advice)),
+        HttpError::CredentialRefused(advice) => {
+            Failure::new(Error::Unauthenticated(advice)).coded(Code::NoToken)
+        }
         HttpError::CredentialUnavailable(text) => Failure::new(Error::Unavailable(format!(
             "no token for {name} just now: {text}"
-        ))),
+        )))
+        .coded(Code::NoToken),
         HttpError::InvalidRequest(text) => Failure::new(Error::Other(format!(
             "the request to {name} cannot be sent: {text}"
         ))),
         HttpError::Other(text) => Failure::new(Error::Other(text)),
+    }
+}
+
+/// A stable word for a request that got no answer, for the log.
+pub(crate) fn word(error: &HttpError) -> &'static str {
+    match error {
+        HttpError::Denied(_) => "not-granted",
+        HttpError::NameResolution(_) => "name-resolution",
+        HttpError::Connect(_) => "connection",
+        HttpError::Tls(_) => "tls",
+        HttpError::Timeout => "timeout",
+        HttpError::TooLarge(_) => "answer-too-large",
+        HttpError::Busy => "too-many-requests",
+        HttpError::CredentialRefused(_) => "credential-refused",
+        HttpError::CredentialUnavailable(_) => "credential-unavailable",
+        HttpError::InvalidRequest(_) => "request-invalid",
+        HttpError::Other(_) => "other",
     }
 }
 
@@ -147,7 +164,14 @@ pub(crate) fn from_status(party: Party, response: &Response, now_ms: u64) -> Fai
                 party.permission()
             ),
         })),
-        403 => Failure::new(Error::Forbidden(forbidden(party, told.as_deref()))),
+        403 => {
+            let failure = Failure::new(Error::Forbidden(forbidden(party, told.as_deref())));
+            if told.as_deref().is_some_and(is_delegated_only) {
+                failure.coded(Code::DelegatedOnly)
+            } else {
+                failure
+            }
+        }
         429 | 503 => Failure::new(Error::RateLimited(pause_ms(response, now_ms))),
         404 | 410 => Failure::moved(Error::Unavailable(text)),
         300..=399 => Failure::moved(Error::BadResponse(format!(
@@ -163,7 +187,7 @@ fn forbidden(party: Party, told: Option<&str>) -> String {
     let Some(told) = told else {
         return format!("missing permission `{}` ({place})", party.permission());
     };
-    if told.contains("does not have application permissions configured") {
+    if is_delegated_only(told) {
         return format!(
             "missing permission `{}` ({place}); only a delegated one was granted",
             party.permission()
@@ -179,6 +203,11 @@ fn forbidden(party: Party, told: Option<&str>) -> String {
             party.permission()
         ),
     }
+}
+
+/// Graph's word for a permission that is there, but of the wrong kind.
+fn is_delegated_only(told: &str) -> bool {
+    told.contains("does not have application permissions configured")
 }
 
 /// The permissions that Intune's part of Graph names in its refusal.

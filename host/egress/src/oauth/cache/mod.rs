@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::JoinSet, time::Instant};
 
 use super::{Token, TokenError, TokenErrorKind};
-use crate::Secret;
+use crate::{Secret, examination::code};
 
 /// A token that the resource refuses is replaced at most this often: a permission that is missing
 /// must not turn every request into a token request (AADSTS50196).
@@ -251,6 +251,7 @@ fn wait(error: &TokenError, before: u32) -> Duration {
 fn abandoned() -> Box<TokenError> {
     Box::new(TokenError::new(
         TokenErrorKind::Unavailable,
+        code::LOGIN_TIMEOUT,
         "",
         "the token request was abandoned because this connector is shutting down",
     ))

@@ -22,7 +22,7 @@ impl Provider {
     }
 
     fn fail(&self, kind: TokenErrorKind, retry_after: Option<Duration>) {
-        let error = TokenError::new(kind, "login.example", "no");
+        let error = TokenError::new(kind, "login-busy", "login.example", "no");
         *self.answer.lock() = Some(TokenError {
             retry_after,
             ..error
@@ -53,6 +53,8 @@ impl FetchToken for Fetcher {
                 refresh_at: now + LIFETIME - Duration::from_mins(5),
                 unusable_at: now + LIFETIME,
                 roles: Vec::new(),
+                readable: false,
+                clock_ahead: None,
             })
         }
         .boxed()
