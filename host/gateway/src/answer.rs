@@ -270,15 +270,15 @@ impl Gateway {
     ) -> (Outcome, Option<Logged>) {
         let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
-            let decider = rules.chain(&subject.connection);
-            let chain = decider.digests();
+            let in_force = rules.chain(&subject.connection);
+            let chain = in_force.digests();
             let name = decided.policy.as_ref();
             let behind = Behind {
                 subject,
                 facts: &decided.facts,
                 policy: name.and_then(|name| chain.iter().find(|policy| policy.name == *name)),
                 chain,
-                chain_name: decider.name(),
+                chain_name: in_force.name(),
                 decided_at: decided.at,
                 is_confined: decided.is_confined,
             };

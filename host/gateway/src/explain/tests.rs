@@ -89,8 +89,8 @@ fn gateway(source: &Arc<Scripted>, mode: Mode) -> Arc<Gateway> {
     Gateway::new(settings, &Registry::new()).unwrap()
 }
 
-fn laptop() -> Result<Lookup, crate::SourceError> {
-    Ok(Lookup::Found(Box::new(Device {
+fn laptop() -> Lookup {
+    Lookup::Found(Box::new(Device {
         key: "k".to_owned(),
         ids: vec![MAC.parse().unwrap(), "serial:x".parse().unwrap()],
         compliance: Compliance {
@@ -102,12 +102,12 @@ fn laptop() -> Result<Lookup, crate::SourceError> {
             ..Posture::default()
         },
         ..Device::default()
-    })))
+    }))
 }
 
 #[tokio::test]
 async fn the_smallest_changes_for_a_better_verdict_are_told() {
-    let source = Scripted::saying([laptop()]);
+    let source = Scripted::saying([Ok(laptop())]);
     let gateway = gateway(&source, Mode::Monitor);
     let explained = gateway.explain(&question(&[MAC])).await;
     let improvements = explained.improvements;
@@ -158,7 +158,7 @@ async fn the_smallest_changes_for_a_better_verdict_are_told() {
 
 #[tokio::test]
 async fn what_came_out_of_memory_is_told() {
-    let source = Scripted::saying([laptop()]);
+    let source = Scripted::saying([Ok(laptop())]);
     let gateway = gateway(&source, Mode::Off);
     let first = gateway.answer(&question(&[MAC])).await;
     let explained = gateway.explain(&question(&[MAC])).await;

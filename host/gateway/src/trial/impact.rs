@@ -61,6 +61,9 @@ impl Headway {
     }
 }
 
+/// Names of two chains: the one in force, and the other.
+pub type ChainPair = (Arc<str>, Arc<str>);
+
 /// What other policies would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Impact {
@@ -70,7 +73,7 @@ pub struct Impact {
     pub changed: u64,
     /// For each pair of chains that decide about the same questions, by the
     /// names of the one in force and of the other.
-    pub chains: Vec<((Arc<str>, Arc<str>), Tally)>,
+    pub chains: Vec<(ChainPair, Tally)>,
     /// How long it took.
     pub took: Duration,
 }
@@ -147,7 +150,7 @@ impl Gateway {
         let records = self.memory.devices().records();
         let speaks = |record: &Record| self.speaker(record, SourceSet::ALL).is(record);
         records
-            .map(|record| record.detach())
+            .map(portreeve_cache::Record::detach)
             .filter(speaks)
             .collect()
     }

@@ -7,6 +7,6 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use self::impact::{Candidate, Headway, Impact};
+pub use self::impact::{Candidate, ChainPair, Headway, Impact};
 pub use self::replay::{Replay, Replayed, Unreplayed};
 pub use self::tally::{Example, Tally, Transition};

@@ -119,7 +119,7 @@ fn device(number: u8) -> Device {
             grace_until: None,
             failing: vec![FailingCheck {
                 code: "check".to_owned(),
-                message: (number % 2 == 0).then(|| "said so".to_owned()),
+                message: number.is_multiple_of(2).then(|| "said so".to_owned()),
             }],
         },
         posture: Posture {

@@ -25,8 +25,9 @@ pub fn decision_digest(decision: &Decision) -> String {
         valid_for,
     ]);
     let digest = Sha256::digest(whole.to_string());
-    let bytes = digest.iter().take(LENGTH);
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    let mut text = hex::encode(digest);
+    text.truncate(2 * LENGTH);
+    text
 }
 
 fn obligation(kind: &ObligationKind) -> Value {

@@ -12,6 +12,10 @@ use super::time::parse_time;
 /// One decision as it stands in the log. Members that a later version added are
 /// passed over.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a line of the log, member by member"
+)]
 pub struct Record {
     /// When the question was asked.
     #[serde(deserialize_with = "time")]
