@@ -22,12 +22,13 @@ use crate::clients::{AuthenticationFailure, Client, Face, Peer};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
-use crate::path::{Route, area};
+use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, check, clearpass, configuration, explanation, intune, ise, jamf, kandji, lists, openapi,
-    operations, policies, pxgrid, quarantine, radius, rest, token, trials,
+    admin, check, clearpass, configuration, connectors, explanation, intune, inventory, ise, jamf,
+    kandji, lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
+    trials,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -69,7 +70,7 @@ impl Dispatcher {
             .route("/v1/decisions/batch", post(rest::batch))
             .route("/radius/authorize", post(authorize))
             .route("/radius/post-auth", post(authorize))
-            .route("/v1/admin/connectors", get(admin::connectors))
+            .merge(connectors::routes())
             .route(
                 "/v1/admin/connectors/{name}/sync",
                 get(admin::progress).post(admin::sync),
@@ -91,9 +92,11 @@ impl Dispatcher {
             .merge(ise::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
+            .merge(inventory::routes())
             .merge(jamf::routes())
             .merge(kandji::routes())
             .merge(radius::routes())
+            .merge(scep::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -106,7 +109,7 @@ impl Dispatcher {
     pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Reply {
         let started = Instant::now();
         let id = self.ids.of(request.headers());
-        let area = area(request.uri().path());
+        let area = area_of(request.uri());
         let _on_the_way = self.faces.metrics.enter(area);
         let radius = radius::is_asking(request.uri().path(), request.headers());
         let mut client = None;
@@ -378,6 +381,11 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
 fn refuse(problem: &Problem, area: Area, radius: bool, id: &RequestId) -> (Reply, Outcome) {
     if area == Area::Face(Face::Ise) {
         let reply = ise::refusal(problem, id.as_str()).map(Either::Left);
+        let outcome = outcome_of_status(reply.status());
+        return (reply, outcome);
+    }
+    if area == Area::Face(Face::Scep) {
+        let reply = scep::refusal(problem, id.as_str()).map(Either::Left);
         let outcome = outcome_of_status(reply.status());
         return (reply, outcome);
     }

@@ -1,10 +1,14 @@
 //! What can be typed.
 
+mod certificate;
+mod device;
 mod explain;
 mod list;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
+mod scep;
 
 use std::path::PathBuf;
 
@@ -12,11 +16,18 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use certificate::{
+    CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
+    CertificateNew, CertificateShow,
+};
+pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use explain::Explain;
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::{PolicyCommand, PolicyImpact, PolicyReplay};
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use record::RecordCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -66,8 +77,11 @@ pub(crate) enum Command {
     /// Show why an endpoint gets the answer it gets
     #[command(after_help = explain::EXPLAIN_HELP)]
     Explain(Box<Explain>),
+    /// Search, list and export what is known about devices
+    #[command(subcommand, after_help = device::DEVICE_HELP)]
+    Device(Box<DeviceCommand>),
     /// Work with connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = record::RECORD_HELP)]
     Connector(ConnectorCommand),
     /// Look after what is kept over restarts
     #[command(subcommand, after_help = STORE_HELP)]
@@ -90,9 +104,18 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, show and export certificates, and compare them with Entra
+    #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
+    Certificate(CertificateCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -109,6 +132,8 @@ pub(crate) enum ConnectorCommand {
     /// Read all devices of a connector's source now
     #[command(after_help = CONNECTOR_SYNC_HELP)]
     Sync(ConnectorSync),
+    #[command(flatten)]
+    Record(RecordCommand),
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,7 +25,7 @@ use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
     InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError, PolicySettings,
-    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
+    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings, Vouching,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -58,10 +58,13 @@ pub(crate) const CISCO: &str = "Basic Y2lzY286Y2lzY28tcGFzc3dvcmQ=";
 pub(crate) const ACTING: &str = "Bearer acting-key";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
 pub(crate) const ADMIN: &str = "Bearer admin-key";
+pub(crate) const AUDITOR: &str = "Bearer auditor-key";
+/// As that, but sees no fact that can be hidden.
+pub(crate) const NARROW: &str = "Bearer narrow-key";
 
 /// Its inventory has one page with one device, or none while it is broken.
 #[derive(Debug, Default)]
-struct Mdm {
+pub(crate) struct Mdm {
     broken: AtomicBool,
     /// A question that is never answered has come.
     hangs: Notify,
@@ -139,6 +142,10 @@ impl Source for Mdm {
         std::future::ready(page).boxed()
     }
 
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        Some(self)
+    }
+
     fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
         async { CheckReport::default() }.boxed()
     }
@@ -207,6 +214,9 @@ fn gateway(
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
+        requery: None,
+        about: Arc::default(),
     };
     let policy = PolicySettings {
         name: "baseline".into(),
@@ -255,6 +265,7 @@ fn memory(kept: Option<&Path>) -> (Arc<Memory>, Option<Writer>) {
 /// Read when somebody asks for it.
 fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "contoso".into(),
         source: Arc::clone(mdm) as Arc<dyn Source>,
         picture: Arc::new(SourcePicture::new(memory, "contoso").unwrap()),
@@ -324,11 +335,16 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
     let name = ClientAuthentication::CertificateName("partial.example".to_owned());
     let mut partial = client("partial", name, &[Face::Pxgrid]);
     partial.facts = Some(Arc::default());
+    let mut narrow = client("narrow", bearer("narrow-key"), &[Face::Inventory]);
+    narrow.facts = Some(Arc::default());
     vec![
         client("cisco", cisco, &[Face::Ise]),
         acting,
         partial,
+        narrow,
+        client("auditor", bearer("auditor-key"), &[Face::Inventory]),
         client("script", bearer("script-key"), &[Face::Rest]),
+        client("scep", bearer("scep-key"), &[Face::Scep]),
         patient,
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),

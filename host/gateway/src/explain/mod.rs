@@ -14,7 +14,7 @@ use portreeve_domain::{
 use portreeve_store::decisions::fact_value;
 use serde_json::Value;
 
-use crate::answer::{is_settled, subject};
+use crate::answer::{ask, is_settled, recall, subject};
 use crate::chain::strictness;
 use crate::decide::{Chain, Said};
 use crate::rules::Rules;
@@ -99,16 +99,17 @@ impl Gateway {
     /// nothing is remembered of it but what they say.
     pub async fn explain(&self, question: &Question) -> Explanation {
         let deadline = Instant::now() + question.patience();
-        let sources = question.connection().view.sources;
+        let seen = question.connection().view.sources;
+        let sources = Arc::clone(&self.rules.load().sources);
         let mut now = Timestamp::now();
-        let mut sightings = self.recall(question.identifiers(), sources, now);
+        let mut sightings = recall(&sources, question.identifiers(), seen, now);
         let mut origin = Origin::Evaluated;
         if !is_settled(&sightings) {
-            self.ask(question, &mut sightings, deadline).await;
+            ask(&sources, question, &mut sightings, deadline).await;
             now = Timestamp::now();
             origin = Origin::Fetched;
         }
-        let picture = self.picture(&sightings);
+        let picture = self.picture(&sources, &sightings, seen);
         let rules = self.rules.load_full();
         let subject = Arc::new(subject(question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);

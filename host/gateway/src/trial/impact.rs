@@ -148,7 +148,10 @@ impl Gateway {
     /// One record for each endpoint.
     fn speakers(&self) -> Vec<Record> {
         let records = self.memory.devices().records();
-        let speaks = |record: &Record| self.speaker(record, SourceSet::ALL).is(record);
+        let asked = Arc::clone(&self.rules.load().sources);
+        let speaks = |record: &Record| {
+            asked.asks(record.source()) && self.speaker(record, SourceSet::ALL).is(record)
+        };
         records
             .map(portreeve_cache::Record::detach)
             .filter(speaks)

@@ -1,10 +1,12 @@
 //! What each command does.
 
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
+mod device;
 mod explain;
 mod list;
 mod lookup;
@@ -12,7 +14,9 @@ mod plugin;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
+mod scep;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -72,6 +76,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
         }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Store(command) => {
             quiet()?;
             let arguments = command.arguments();
@@ -101,13 +109,29 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
         }
+        Command::Device(command) => {
+            quiet()?;
+            device::run(&load(command.config(), environment)?, &command)
+        }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
         }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
+        }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -17,6 +17,7 @@ const LIKENESS: f64 = 0.8;
 pub(super) struct Reader<'a> {
     pub(super) environment: &'a dyn Environment,
     problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
     files: RefCell<Sha256>,
 }
 
@@ -25,6 +26,7 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             problems: RefCell::default(),
+            warnings: RefCell::default(),
             files: RefCell::default(),
         }
     }
@@ -43,6 +45,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn report(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Notes what is allowed, but may not be what is meant.
+    pub(super) fn warn(&self, warning: Problem) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// What was noted so far.
+    pub(super) fn warnings(&self) -> Vec<Problem> {
+        self.warnings.borrow().clone()
     }
 
     /// Whether nothing was wrong so far.

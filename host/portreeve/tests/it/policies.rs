@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::Value;
 
 use crate::serve::Serving;
-use crate::support::{Folder, guest};
+use crate::support::{Folder, Said, guest, run};
 
 const MAC: &str = "00:50:56:00:00:01";
 const KEY: &str = "key-of-the-first";
@@ -113,8 +113,13 @@ impl Connection {
     }
 }
 
+/// A command beside the gateway.
+fn command(folder: &Folder, arguments: &[&str]) -> Said {
+    run(folder.command(arguments).env("REST_KEY", KEY))
+}
+
 fn json(folder: &Folder, arguments: &[&str]) -> Value {
-    let said = folder.run(arguments);
+    let said = command(folder, arguments);
     assert_eq!(said.code, 0, "{}", said.stderr);
     serde_json::from_str(&said.stdout).unwrap()
 }
@@ -125,7 +130,7 @@ fn write(folder: &Folder, name: &str, text: &str) {
 
 /// `portreeve reload`, and that it is done.
 fn reload(folder: &Folder) {
-    let said = folder.run(&["reload"]);
+    let said = command(folder, &["reload"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(!said.stdout.contains("next start"), "{}", said.stdout);
 }
@@ -164,7 +169,7 @@ fn policies_are_reloaded_under_load_and_no_request_fails() {
     // A policy that cannot be used changes nothing.
     let broken = counting(1).replace("count = 1", "count = -1");
     write(&folder, "portreeve.toml", &broken);
-    let said = folder.run(&["reload"]);
+    let said = command(&folder, &["reload"]);
     assert_eq!(said.code, 1, "{}", said.stdout);
     assert!(said.stderr.contains("count"), "{}", said.stderr);
     assert_eq!(Connection::open(&address).count(), RELOADS + 1);
@@ -191,16 +196,16 @@ fn lists_change_while_it_runs_and_stay_over_a_restart() {
                 "--why",
                 "board",
             ];
-            let said = folder.run(&added);
+            let said = command(&folder, &added);
             assert_eq!(said.code, 0, "{}", said.stderr);
             assert!(
                 said.stdout.contains("00:50:56:00:00:01 is in `vip`"),
                 "{}",
                 said.stdout
             );
-            let said = folder.run(&["list", "remove", "vip", "ADA"]);
+            let said = command(&folder, &["list", "remove", "vip", "ADA"]);
             assert_eq!(said.code, 0, "{}", said.stderr);
-            let said = folder.run(&["list", "add", "vpi", "eve"]);
+            let said = command(&folder, &["list", "add", "vpi", "eve"]);
             assert_eq!(said.code, 1);
             assert!(
                 said.stderr.contains("there is no list `vpi`"),
@@ -230,13 +235,13 @@ fn decisions_are_explained_and_decided_again() {
     // Who is known, enrolled and compliant is permitted.
     assert_eq!(now["improvements"][0]["fact"], "device", "{now}");
     assert_eq!(now["improvements"][0]["verdict"], "permit");
-    let said = folder.run(&["explain", MAC]);
+    let said = command(&folder, &["explain", MAC]);
     assert!(
         said.stdout.starts_with("deny by policy baseline"),
         "{}",
         said.stdout
     );
-    let said = folder.run(&["explain", MAC, "--client", "nobody"]);
+    let said = command(&folder, &["explain", MAC, "--client", "nobody"]);
     assert!(
         said.stderr.contains("no client `nobody`"),
         "{}",
@@ -247,7 +252,7 @@ fn decisions_are_explained_and_decided_again() {
     assert_eq!(past["logged"]["verdict"], "deny", "{past}");
     assert_eq!(past["now"]["answer"]["verdict"], "deny", "{past}");
     assert_eq!(past["not_recorded"], serde_json::json!([]));
-    let said = folder.run(&["explain", "--decision", "nothing"]);
+    let said = command(&folder, &["explain", "--decision", "nothing"]);
     assert_eq!(said.code, 1);
 
     // A file may hold nothing but what decides.
@@ -260,7 +265,7 @@ fn decisions_are_explained_and_decided_again() {
     assert_eq!(replayed["replayed"]["compared"], 1);
     assert_eq!(replayed["replayed"]["changed"], 0);
     assert_eq!(replayed["replayed"]["other_obligations"], 0);
-    let said = folder.run(&["policy", "impact", "new.toml"]);
+    let said = command(&folder, &["policy", "impact", "new.toml"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(
         said.stdout.starts_with("0 of 0 endpoints"),
@@ -268,9 +273,9 @@ fn decisions_are_explained_and_decided_again() {
         said.stdout
     );
     let component = Path::new(&plugin).to_str().unwrap();
-    let said = folder.run(&["policy", "impact", "--wasm", component]);
+    let said = command(&folder, &["policy", "impact", "--wasm", component]);
     assert_eq!(said.code, 0, "{}", said.stderr);
-    let said = folder.run(&["policy", "impact", "--wasm", "nothing.wasm"]);
+    let said = command(&folder, &["policy", "impact", "--wasm", "nothing.wasm"]);
     assert_eq!(said.code, 1);
     assert!(said.stderr.contains("cannot read"), "{}", said.stderr);
     serving.signal("TERM");
