@@ -18,7 +18,7 @@ use prometheus::Registry;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::quarantine::{Policy, QuarantineSettings};
+use crate::quarantine::{Action, Policy, QuarantineSettings};
 use crate::tests::{RULES, Scripted, settings_of};
 use crate::{
     ChainSettings, ChainsSettings, Combine, Evaluation, Evaluator, Gateway, GatewaySettings,
@@ -301,7 +301,7 @@ async fn logged(chains: ChainsSettings, whole: bool) -> Vec<Record> {
             log: Some(log.clone()),
             lists,
             quarantine: QuarantineSettings {
-                policies: vec![Policy::of_actions("stop", Vec::new()).unwrap()],
+                policies: vec![Policy::of_actions("stop", vec![Action::Quarantine]).unwrap()],
                 ..QuarantineSettings::default()
             },
             ..settings(chains)
