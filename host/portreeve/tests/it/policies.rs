@@ -135,6 +135,15 @@ fn reload(folder: &Folder) {
     assert!(!said.stdout.contains("next start"), "{}", said.stdout);
 }
 
+/// Ends those who ask, at the end of the test.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn policies_are_reloaded_under_load_and_no_request_fails() {
     const RELOADS: usize = 20;
@@ -153,6 +162,8 @@ fn policies_are_reloaded_under_load_and_no_request_fails() {
                 }
             });
         }
+        // Also when something below fails.
+        let _over = Over(&is_over);
         let mut connection = Connection::open(&address);
         for number in 2..=RELOADS + 1 {
             write(&folder, "portreeve.toml", &counting(number));
@@ -162,7 +173,6 @@ fn policies_are_reloaded_under_load_and_no_request_fails() {
             let list = json(&folder, &["list", "show", "vip", "--json"]);
             assert_eq!(list["members"].as_array().unwrap().len(), number);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     assert!(asked.load(Ordering::Relaxed) > 0);
 
