@@ -39,6 +39,7 @@ fn help_reads_well() {
       scep-verifier  Ask whether a certificate may be issued, for a SCEP server
       scep-notify    Tell which certificates a SCEP server has issued
       plugin         Work with plugin files
+      certificate    Make, show and export certificates, and compare them with Entra
       completions    Print a script that completes commands in your shell
 
     Options:
