@@ -23,9 +23,11 @@ use crate::deciders::Deciders;
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 9] = [
     "clients",
     "connectors",
+    "egress",
+    "trust",
     "chain",
     "chains",
     "policies",
