@@ -67,7 +67,7 @@ impl Source for EveryDevice {
 }
 
 /// As many facts as a connector for Intune gives.
-fn device(mac: MacAddress) -> Device {
+pub fn device(mac: MacAddress) -> Device {
     let number = mac
         .octets()
         .iter()
