@@ -9,7 +9,9 @@ use portreeve_benches::scripted::{fill, gateway};
 use portreeve_gateway::trial::{Candidate, Headway};
 use portreeve_gateway::{ChainsSettings, Evaluator, Mode, OnError};
 use portreeve_harness::guest;
-use portreeve_runtime::{BreakerSettings, Limits, Policy, PolicySettings, Runtime, RuntimeSettings};
+use portreeve_runtime::{
+    BreakerSettings, Limits, Policy, PolicySettings, Runtime, RuntimeSettings,
+};
 use serde_json::json;
 use tokio::runtime::Runtime as Tokio;
 
