@@ -26,9 +26,8 @@ use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, check, clearpass, configuration, connectors, explanation, intune, inventory, ise, jamf,
-    kandji, lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
-    trials,
+    admin, check, clearpass, configuration, connectors, intune, inventory, ise, jamf, kandji,
+    lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -80,8 +79,8 @@ impl Dispatcher {
             .merge(pxgrid::admin::routes())
             .merge(quarantine::routes())
             .merge(policies::routes())
-            .merge(explanation::routes())
-            .merge(trials::routes())
+            .merge(crate::explanation::routes())
+            .merge(crate::trials::routes())
             .merge(lists::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))

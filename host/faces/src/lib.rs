@@ -58,7 +58,7 @@ pub use clients::{
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
 pub use configuration::{
-    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled,
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry, CycleError, Cycled,
 };
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;

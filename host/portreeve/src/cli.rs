@@ -9,6 +9,8 @@ mod pxgrid;
 mod quarantine;
 mod record;
 mod scep;
+mod secret;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -28,6 +30,8 @@ pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 pub(crate) use record::RecordCommand;
 pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
+pub(crate) use secret::{SecretCommand, SecretKey, SecretRotate, SecretSeal};
+pub(crate) use trust::{TrustCommand, TrustFetch, TrustImport, TrustList, TrustShow, TrustTerms};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -116,6 +120,12 @@ pub(crate) enum Command {
     /// Make, show and export certificates, and compare them with Entra
     #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
     Certificate(CertificateCommand),
+    /// Show whom the gateway trusts, and trust others
+    #[command(subcommand, after_help = trust::TRUST_HELP)]
+    Trust(TrustCommand),
+    /// Seal secrets, so that they may stand in the configuration
+    #[command(subcommand, after_help = secret::SECRET_HELP)]
+    Secret(SecretCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {

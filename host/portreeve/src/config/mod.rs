@@ -16,6 +16,7 @@ mod credential;
 mod deciding;
 mod egress;
 mod environment;
+mod expires;
 mod file;
 mod form;
 mod intune;
@@ -35,6 +36,7 @@ mod quarantine;
 mod rate;
 mod read;
 mod resources;
+mod sealed;
 mod secret;
 mod server;
 mod store;
@@ -52,7 +54,6 @@ pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
 pub(crate) use deciding::{CandidateConfig, Deciding};
-pub(crate) use egress::EgressConfig;
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -69,10 +70,11 @@ pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use quarantine::QuarantineConfig;
 pub(crate) use read::{is_name, listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
+pub(crate) use sealed::{KEY_FILE, keys_in, sealed_texts, sealing_keys};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
 pub(crate) use store::{DecisionsConfig, FactsKept, Keep, StoreConfig};
-pub(crate) use trust::TrustConfig;
+pub(crate) use trust::Purpose;
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
@@ -93,9 +95,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
-    pub(crate) egress: EgressConfig,
+    pub(crate) egress: egress::EgressConfig,
     #[serde(skip_serializing_if = "Named::is_empty")]
-    pub(crate) trust: Named<TrustConfig>,
+    pub(crate) trust: Named<trust::TrustConfig>,
     pub(crate) sources: SourcesConfig,
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
@@ -161,7 +163,7 @@ impl Config {
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
         let mut connectors = Named(connectors.collect());
-        let egress = EgressConfig::read(root.section("egress"));
+        let egress = egress::EgressConfig::read(root.section("egress"));
         let trust = root.named_sections("trust").into_iter();
         let trust = Named(
             trust
