@@ -11,6 +11,7 @@
 //! compliant. In every face "the device is unknown", "the device is denied" and
 //! "we cannot tell" are three different answers.
 
+mod actions;
 mod admin;
 #[doc(hidden)]
 pub mod bench;

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod action;
 mod certificate;
 mod device;
 mod explain;
@@ -18,6 +19,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use action::{ActionCommand, ActionStart};
 pub(crate) use certificate::{
     CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
     CertificateNew, CertificateShow,
@@ -102,6 +104,9 @@ pub(crate) enum Command {
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),
+    /// Act on devices: sync, lock, retire, wipe, notify and more
+    #[command(subcommand, after_help = action::ACTION_HELP)]
+    Action(ActionCommand),
     /// Hold endpoints back, whatever their management system says
     #[command(subcommand, after_help = quarantine::QUARANTINE_HELP)]
     Quarantine(QuarantineCommand),

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod action;
 mod certificate;
 mod check_config;
 mod client;
@@ -106,6 +107,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Pxgrid(command) => {
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Action(command) => {
+            quiet()?;
+            action::run(&load(&command.arguments().config, environment)?, &command)
         }
         Command::Quarantine(command) => {
             quiet()?;

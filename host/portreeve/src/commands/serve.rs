@@ -153,6 +153,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let connectors = parts.connectors.clone();
     let (log, decisions) = assemble::decisions(&config)?.unzip();
     let settings = GatewaySettings {
+        actions: assemble::actions(&config, store.as_ref())?,
         quarantine: assemble::quarantine(&config, store.as_ref())?,
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)

@@ -7,6 +7,7 @@
 //!
 //! No other part of the program reads the environment or a secret.
 
+mod action;
 mod certificate;
 mod chain;
 mod change;
@@ -48,6 +49,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+pub(crate) use action::ActionsConfig;
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use change::{PolicyChangeConfig, Share};
 pub(crate) use client::{CertificateMatch, ClientConfig};
@@ -113,6 +115,8 @@ pub(crate) struct Config {
     /// Ways to hold an endpoint back.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub(crate) quarantine: Named<QuarantineConfig>,
+    /// What may be done to devices.
+    pub(crate) actions: ActionsConfig,
     pub(crate) cache: CacheConfig,
     pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
@@ -195,6 +199,7 @@ impl Config {
         let quarantine = root.named_sections("quarantine").into_iter();
         let quarantine = quarantine.map(|(name, section)| quarantine::read(name, section));
         let quarantine = Named(quarantine.collect());
+        let actions = ActionsConfig::read(root.section("actions"));
         let cache = CacheConfig::read(root.section("cache"));
         let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
@@ -222,6 +227,7 @@ impl Config {
             policy_change,
             lists,
             quarantine,
+            actions,
             cache,
             sessions,
             store: match store {

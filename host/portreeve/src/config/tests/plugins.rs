@@ -180,6 +180,7 @@ vip = [\"00:11:22:33:44:55\"]
     networks = []
     patience = "2s"
     actions = []
+    unconfirmed-actions = []
 
     [clients.radius.basic]
     username = "radius"
@@ -283,6 +284,15 @@ vip = [\"00:11:22:33:44:55\"]
 
     [lists]
     vip = ["00:11:22:33:44:55"]
+
+    [actions]
+    allow = []
+    at-once = []
+    confirm-by = "same-client"
+    confirm-within = "5m"
+    max-devices = 5000
+    max-jobs = 1000
+    first-look = "1m"
 
     [cache]
     max-devices = 1000000
