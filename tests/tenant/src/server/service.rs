@@ -71,8 +71,22 @@ impl Service {
             .unwrap_or_default()
     }
 
-    /// Answers one request that came in at `address`.
+    /// Answers one request that came in at `address`, dated by the clock of the tenant.
     pub(crate) async fn answer(
+        &self,
+        address: Address,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Dropped> {
+        let mut answer = self.undated(address, request).await?;
+        let now = Duration::from_secs(u64::try_from(self.clock.now()).unwrap_or_default());
+        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + now);
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            answer.headers_mut().insert(header::DATE, date);
+        }
+        Ok(answer)
+    }
+
+    async fn undated(
         &self,
         address: Address,
         request: Request<Incoming>,
