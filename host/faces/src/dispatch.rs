@@ -22,12 +22,12 @@ use crate::clients::{AuthenticationFailure, Client, Face, Peer};
 use crate::faces::Faces;
 use crate::journal::Noted;
 use crate::metrics::{Area, Outcome};
-use crate::path::{Route, area};
+use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, check, clearpass, configuration, intune, ise, jamf, kandji, lists, openapi, operations,
-    policies, pxgrid, quarantine, radius, rest, token,
+    admin, check, clearpass, configuration, intune, inventory, ise, jamf, kandji, lists, openapi,
+    operations, policies, pxgrid, quarantine, radius, rest, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -89,6 +89,7 @@ impl Dispatcher {
             .merge(ise::routes())
             .merge(clearpass::routes())
             .merge(intune::routes())
+            .merge(inventory::routes())
             .merge(jamf::routes())
             .merge(kandji::routes())
             .merge(radius::routes())
@@ -104,7 +105,7 @@ impl Dispatcher {
     pub(crate) async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Reply {
         let started = Instant::now();
         let id = self.ids.of(request.headers());
-        let area = area(request.uri().path());
+        let area = area_of(request.uri());
         let _on_the_way = self.faces.metrics.enter(area);
         let radius = radius::is_asking(request.uri().path(), request.headers());
         let mut client = None;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::clients::Clients;
 use crate::configuration::Configuration;
 use crate::intune::Replay;
+use crate::inventory::Snapshots;
 use crate::ise::Ise;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
@@ -39,6 +40,8 @@ pub(crate) struct Faces {
     pub(crate) inventory: Option<Arc<Inventory>>,
     pub(crate) batches: Arc<Semaphore>,
     pub(crate) ise: Ise,
+    /// Lists of the inventory that are read page by page.
+    pub(crate) snapshots: Snapshots,
     /// Nodes, if pxGrid is on.
     pub(crate) pxgrid: Option<Arc<Pxgrid>>,
     /// Questions that memory cannot answer.
@@ -74,6 +77,7 @@ impl Faces {
             inventory,
             batches: Arc::new(Semaphore::new(BATCHES)),
             ise: Ise::new(ise),
+            snapshots: Snapshots::default(),
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
             configuration: OnceLock::new(),

@@ -25,6 +25,7 @@ mod faces;
 pub mod fuzz;
 mod hit;
 mod intune;
+mod inventory;
 mod ise;
 mod jamf;
 mod journal;

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use http::Method;
+use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
 
 use crate::clients::Face;
+use crate::inventory;
 use crate::metrics::Area;
 use crate::problem::Problem;
 
@@ -41,11 +42,23 @@ impl<'a> Route<'a> {
     }
 }
 
+/// Who may use what a URI names.
+pub(crate) fn area_of(uri: &Uri) -> Area {
+    let is_page = inventory::is_page(uri.query()) && uri.path().starts_with("/v1/devices/");
+    if is_page {
+        Area::Face(Face::Inventory)
+    } else {
+        area(uri.path())
+    }
+}
+
 /// Who may use a path. What does not exist belongs to its surroundings, so that
 /// nobody learns without a right what there is.
-pub(crate) fn area(path: &str) -> Area {
+fn area(path: &str) -> Area {
     if path.starts_with("/v1/admin/") || path == "/v1/admin" {
         Area::Face(Face::Admin)
+    } else if path == "/v1/devices" {
+        Area::Face(Face::Inventory)
     } else if path.starts_with("/v1/") {
         Area::Face(Face::Rest)
     } else if path.starts_with("/radius/") {
@@ -104,6 +117,11 @@ mod tests {
     fn nothing_is_open_by_accident() {
         for (path, expected) in [
             ("/v1/devices/x", Area::Face(Face::Rest)),
+            ("/v1/devices", Area::Face(Face::Inventory)),
+            ("/v1/devices?detail=all", Area::Face(Face::Inventory)),
+            ("/v1/devices/x?detail=all", Area::Face(Face::Inventory)),
+            ("/v1/devices/x?q=1", Area::Face(Face::Rest)),
+            ("/v1/devicesx?detail=all", Area::Face(Face::Rest)),
             ("/v1/admin/clients", Area::Face(Face::Admin)),
             ("/v1/administrators", Area::Face(Face::Rest)),
             ("/radius/anything", Area::Face(Face::Radius)),
@@ -123,7 +141,7 @@ mod tests {
             ("/", Area::Common),
             ("*", Area::Common),
         ] {
-            assert_eq!(area(path), expected, "{path}");
+            assert_eq!(area_of(&path.parse().unwrap()), expected, "{path}");
         }
     }
 

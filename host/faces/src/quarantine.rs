@@ -103,7 +103,7 @@ fn answer(view: &impl Serialize) -> Response {
 
 /// A quarantined endpoint as the operator sees it.
 #[derive(Debug, Serialize)]
-struct EndpointView<'a> {
+pub(crate) struct EndpointView<'a> {
     mac: String,
     policy: &'a str,
     since: String,
@@ -111,7 +111,7 @@ struct EndpointView<'a> {
 }
 
 impl<'a> EndpointView<'a> {
-    fn of(assignment: &'a Assignment) -> Self {
+    pub(crate) fn of(assignment: &'a Assignment) -> Self {
         let since = Rfc3339(assignment.since).to_bytes();
         Self {
             mac: assignment.mac.to_string(),

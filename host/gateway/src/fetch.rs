@@ -165,6 +165,11 @@ impl Fetcher {
         }
     }
 
+    /// Whether a record is older than the operator likes.
+    pub(crate) fn is_stale(&self, record: &Record, now: Timestamp) -> bool {
+        self.settings.freshness.of(record, now) != Freshness::Fresh
+    }
+
     /// When a record becomes too old to be used.
     pub(crate) fn expires_at(&self, record: &Record) -> Timestamp {
         let rules = &self.settings.freshness;

@@ -23,6 +23,7 @@ use crate::monitor::Monitors;
 use crate::quarantine::{self, Quarantine};
 use crate::rules::Rules;
 use crate::select::Chains;
+use crate::selection;
 use crate::survey::Pictures;
 use crate::{ChainsSettings, CheckReport, GatewaySettings, Health, Memory, Sessions};
 
@@ -44,7 +45,9 @@ pub struct Gateway {
     pub(crate) hasher: RandomState,
     chain_parts: ChainParts,
     next_chain: AtomicU64,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
+    /// Turns of selections that are made.
+    pub(crate) selections: Arc<tokio::sync::Semaphore>,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -157,6 +160,7 @@ impl Gateway {
             chain_parts,
             next_chain,
             tasks,
+            selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
             let memory = Arc::clone(&gateway.memory);

@@ -32,6 +32,7 @@ pub mod query;
 mod recall;
 mod rules;
 mod select;
+pub mod selection;
 mod session;
 mod settings;
 mod source;

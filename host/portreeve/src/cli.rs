@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod device;
 mod list;
 mod policy;
 mod pxgrid;
@@ -11,6 +12,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
@@ -61,6 +63,9 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Search, list and export what is known about devices
+    #[command(subcommand, after_help = device::DEVICE_HELP)]
+    Device(Box<DeviceCommand>),
     /// Work with connectors
     #[command(subcommand)]
     Connector(ConnectorCommand),

@@ -63,7 +63,9 @@ impl Client {
             name,
             patience: LOCAL_PATIENCE,
             connection: Arc::new(connection),
-            faces: [Face::Admin, Face::Metrics].into_iter().collect(),
+            faces: [Face::Admin, Face::Metrics, Face::Inventory]
+                .into_iter()
+                .collect(),
             networks: Vec::new(),
             actions: Vec::new(),
             bucket: None,

@@ -126,11 +126,13 @@ pub enum Face {
     Jamf,
     /// `/clearpass/…`: flat JSON for HTTP authorization sources.
     Clearpass,
+    /// `/v1/devices`: what the sources know about all devices.
+    Inventory,
 }
 
 impl Face {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Rest,
         Self::Radius,
         Self::Metrics,
@@ -141,6 +143,7 @@ impl Face {
         Self::Kandji,
         Self::Jamf,
         Self::Clearpass,
+        Self::Inventory,
     ];
 
     /// The word for it in the configuration, logs and metrics.
@@ -156,6 +159,7 @@ impl Face {
             Self::Kandji => "kandji",
             Self::Jamf => "jamf",
             Self::Clearpass => "clearpass",
+            Self::Inventory => "inventory",
         }
     }
 

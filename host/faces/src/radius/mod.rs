@@ -49,6 +49,7 @@ use crate::problem::{Problem, whole_seconds};
 use crate::text::one_line;
 use obligation::Tag;
 use reply::{Attributes, List, Value};
+pub(crate) use sessions::SessionView;
 
 /// What `rlm_rest` sends with every request.
 static SECTION: HeaderName = HeaderName::from_static("x-freeradius-section");

@@ -76,7 +76,7 @@ struct SessionsView<'a> {
 
 /// One session.
 #[derive(Debug, Serialize)]
-struct SessionView<'a> {
+pub(crate) struct SessionView<'a> {
     id: &'a str,
     audit_session_id: Option<&'a str>,
     nas_address: Option<String>,
@@ -93,7 +93,7 @@ struct SessionView<'a> {
 }
 
 impl<'a> SessionView<'a> {
-    fn of(session: &'a Session) -> Self {
+    pub(crate) fn of(session: &'a Session) -> Self {
         let moment = |moment| String::from_utf8_lossy(&Rfc3339(moment).to_bytes()).into_owned();
         Self {
             id: &session.id,

@@ -32,7 +32,7 @@ impl Serialize for AnswerView<'_> {
 }
 
 /// Writes an answer as an object.
-pub(super) fn write(json: &mut Json, answer: &Answer) {
+pub(crate) fn write(json: &mut Json, answer: &Answer) {
     json.raw("{");
     write_members(json, answer);
     json.raw("}");

@@ -8,7 +8,7 @@ use portreeve_domain::{
 use crate::json::Json;
 
 /// Writes what a source says about a device.
-pub(super) fn write(json: &mut Json, device: &Device) {
+pub(crate) fn write(json: &mut Json, device: &Device) {
     json.raw("{\"key\":").text(&device.key);
     json.raw(",\"identifiers\":[")
         .each(&device.ids, write_identifier);

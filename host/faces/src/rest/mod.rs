@@ -22,6 +22,7 @@ use crate::body::{LARGEST_QUESTION, Reply, read_json};
 use crate::clients::Client;
 use crate::faces::Faces;
 use crate::hit;
+use crate::inventory;
 use crate::journal::{self, Noted};
 use crate::json::Json;
 use crate::metrics;
@@ -29,8 +30,11 @@ use crate::path;
 use crate::problem::{PROBLEM_JSON, Problem, ProblemKind, whole_seconds};
 use crate::request_id::RequestId;
 pub use answer::AnswerView;
+pub(crate) use answer::write as write_answer;
 pub(crate) use batch::batch;
-pub(crate) use device::{enrollment as enrollment_word, state as compliance_word};
+pub(crate) use device::{
+    enrollment as enrollment_word, state as compliance_word, write as write_device,
+};
 
 /// For a fuzzer: an identifier as it stands in a path.
 pub(crate) fn fuzz_identifier(segment: &[u8]) {
@@ -69,7 +73,10 @@ pub(crate) async fn device(
     segment: &str,
     query: Option<&str>,
 ) -> Result<(Reply, metrics::Outcome), Problem> {
-    if query.is_some() {
+    if let Some(query) = query {
+        if inventory::is_page(Some(query)) {
+            return Box::pin(inventory::page(faces, client, segment, query)).await;
+        }
         return Err(Problem::malformed(
             "a query is not taken here; nothing was expected after the path",
         ));

@@ -15,6 +15,7 @@ mod authority;
 mod errors;
 mod imitated;
 mod intune;
+mod inventory;
 mod ise;
 mod limits;
 mod local;

@@ -58,6 +58,9 @@ pub(crate) const CISCO: &str = "Basic Y2lzY286Y2lzY28tcGFzc3dvcmQ=";
 pub(crate) const ACTING: &str = "Bearer acting-key";
 pub(crate) const MONITOR: &str = "Bearer monitor-key";
 pub(crate) const ADMIN: &str = "Bearer admin-key";
+pub(crate) const AUDITOR: &str = "Bearer auditor-key";
+/// As that, but sees no fact that can be hidden.
+pub(crate) const NARROW: &str = "Bearer narrow-key";
 
 /// Its inventory has one page with one device, or none while it is broken.
 #[derive(Debug, Default)]
@@ -324,10 +327,14 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
     let name = ClientAuthentication::CertificateName("partial.example".to_owned());
     let mut partial = client("partial", name, &[Face::Pxgrid]);
     partial.facts = Some(Arc::default());
+    let mut narrow = client("narrow", bearer("narrow-key"), &[Face::Inventory]);
+    narrow.facts = Some(Arc::default());
     vec![
         client("cisco", cisco, &[Face::Ise]),
         acting,
         partial,
+        narrow,
+        client("auditor", bearer("auditor-key"), &[Face::Inventory]),
         client("script", bearer("script-key"), &[Face::Rest]),
         patient,
         client("radius", basic, &[Face::Radius]),

@@ -73,7 +73,7 @@ impl Gateway {
     }
 
     /// The records of other sources that may be about the same endpoint.
-    pub(super) fn relatives(&self, record: &Record) -> Vec<Record> {
+    pub(crate) fn relatives(&self, record: &Record) -> Vec<Record> {
         let mut relatives: Vec<Record> = Vec::new();
         if self.fetchers.len() < 2 {
             return relatives;

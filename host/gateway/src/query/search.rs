@@ -34,6 +34,11 @@ impl Search {
         }
     }
 
+    /// Whether nothing is looked for.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
     /// Whether a device has all of them. Without any word, every device has.
     pub fn finds(&self, device: &Device) -> bool {
         self.words.iter().all(|word| word.is_in(device))

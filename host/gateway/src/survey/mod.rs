@@ -303,27 +303,31 @@ impl Gateway {
             if !sources.contains(place) {
                 continue;
             }
-            let name = fetcher.name();
-            let lack = match self.pictures.get() {
-                Some(pictures) => pictures.lack(name, now),
-                None => Some(Lack {
-                    detail: "no inventory is read".to_owned(),
-                    retry_after: self.retry_after,
-                }),
-            };
             if let Some(Lack {
                 detail,
                 retry_after,
-            }) = lack.or_else(|| self.lack_of_memory(place))
+            }) = self.lack_of(place, now)
             {
                 return Err(SurveyError::Incomplete {
-                    name: Arc::clone(name),
+                    name: Arc::clone(fetcher.name()),
                     detail,
                     retry_after,
                 });
             }
         }
         Ok(())
+    }
+
+    /// What is missing for all devices of a source to be known.
+    pub(crate) fn lack_of(&self, place: usize, now: Timestamp) -> Option<Lack> {
+        let lack = match (self.pictures.get(), self.fetchers.get(place)) {
+            (Some(pictures), Some(fetcher)) => pictures.lack(fetcher.name(), now),
+            _ => Some(Lack {
+                detail: "no inventory is read".to_owned(),
+                retry_after: self.retry_after,
+            }),
+        };
+        lack.or_else(|| self.lack_of_memory(place))
     }
 
     /// Devices that had no room in memory are known to the store only.

@@ -1,6 +1,7 @@
 //! Talking to the gateway that runs on this machine with the same
 //! configuration, through the socket beside its store.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,11 +80,47 @@ impl Control {
         if status == StatusCode::OK {
             return Ok(document);
         }
-        let detail = document.get("detail").and_then(Value::as_str);
-        let message = match detail {
-            Some(detail) => detail.to_owned(),
-            None => format!("the gateway answered {status}"),
-        };
-        Err(Problems::from(Problem::nowhere(message)).into())
+        Err(refused(&document, status))
     }
+
+    /// Copies an answer of any size as it comes. Waits at most `patience` for
+    /// its beginning, and for each piece of it.
+    pub(super) async fn copy(
+        &self,
+        path: &str,
+        to: &mut impl Write,
+        patience: Duration,
+    ) -> anyhow::Result<()> {
+        const LATE: &str = "the gateway does not go on";
+        let request = self.client.get(format!("http://localhost{path}"));
+        let begun = tokio::time::timeout(patience, request.send()).await;
+        let mut response = begun
+            .context(LATE)?
+            .context("the gateway does not answer")?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            let body = tokio::time::timeout(patience, response.bytes()).await;
+            let body = body.context(LATE)?.unwrap_or_default();
+            let document = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(refused(&document, status));
+        }
+        loop {
+            let piece = tokio::time::timeout(patience, response.chunk()).await;
+            let piece = piece.context(LATE)?.context("the gateway went away")?;
+            match piece {
+                Some(piece) => to.write_all(&piece).context("it cannot be written")?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+/// What the gateway said against a request.
+fn refused(document: &Value, status: StatusCode) -> anyhow::Error {
+    let detail = document.get("detail").and_then(Value::as_str);
+    let message = match detail {
+        Some(detail) => detail.to_owned(),
+        None => format!("the gateway answered {status}"),
+    };
+    Problems::from(Problem::nowhere(message)).into()
 }

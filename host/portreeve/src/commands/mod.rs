@@ -5,6 +5,7 @@ mod client;
 mod connector;
 pub(crate) mod control;
 mod decisions;
+mod device;
 mod list;
 mod lookup;
 mod plugin;
@@ -95,6 +96,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Quarantine(command) => {
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
+        }
+        Command::Device(command) => {
+            quiet()?;
+            device::run(&load(command.config(), environment)?, &command)
         }
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;

@@ -26,6 +26,7 @@ fn help_reads_well() {
       client        Add, list, rotate and revoke clients
       check-config  Check the configuration without touching the network
       lookup        Ask about one endpoint and show the verdict
+      device        Search, list and export what is known about devices
       connector     Work with connectors
       store         Look after what is kept over restarts
       decisions     Show what was decided, newest last

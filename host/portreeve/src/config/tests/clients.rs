@@ -112,7 +112,7 @@ faces = [\"rest\"]
     hint: write e.g. `["rest"]`
     error: main.toml:6:13: clients.a.networks[0]: `10.0.0.0/33` is no network: invalid IP address syntax
     hint: write an address and a prefix length, e.g. `"10.0.0.0/8"`
-    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`
+    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`, `inventory`
     hint: did you mean `radius`?
     error: main.toml:9:1: clients.b.certificate: exactly one of `san` and `sha256` is needed
     hint: write e.g. `{ san = "ise.example.com" }`
