@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod bundle;
 mod device;
 mod list;
 mod policy;
@@ -12,6 +13,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use bundle::SupportBundle;
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
@@ -90,6 +92,9 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Collect what somebody who is to help needs to know, without secrets
+    #[command(after_help = bundle::SUPPORT_BUNDLE_HELP)]
+    SupportBundle(SupportBundle),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),

@@ -70,7 +70,7 @@ impl Operation {
         let deadline = Instant::now() + PATIENCE;
         match self {
             Self::LookUp => {
-                let guid = Guid::parse(COMPLIANT.guid).expect("a GUID");
+                let guid = Guid::parse(COMPLIANT.guid.to_string().as_bytes()).expect("a GUID");
                 let found = connector.find(&[Identifier::Guid(guid)], deadline).await;
                 match found.map_err(|error| error.to_string())? {
                     LookupOutcome::Found(device) => {

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod bundle;
 mod check_config;
 mod client;
 mod connector;
@@ -104,6 +105,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
+        }
+        Command::SupportBundle(command) => {
+            quiet()?;
+            bundle::run(&load(&command.config, environment)?, &command)
         }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;

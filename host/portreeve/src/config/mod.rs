@@ -39,6 +39,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use portreeve_egress::Secret;
 use serde::{Serialize, Serializer};
 
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
@@ -78,6 +79,9 @@ pub(crate) struct Config {
     /// SHA-256 of all files of the configuration, in hexadecimal.
     #[serde(skip)]
     pub(crate) digest: String,
+    /// All secrets that it names, to keep them out of what leaves the house.
+    #[serde(skip)]
+    pub(crate) secrets: Vec<Secret>,
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
@@ -120,10 +124,11 @@ impl Config {
         let loaded = load::load(path, &reader);
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
-        let digest = reader.digest();
+        let (digest, secrets) = (reader.digest(), reader.secrets());
         let mut config = reader.finish(config)?;
         path.clone_into(&mut config.path);
         config.digest = digest;
+        config.secrets = secrets;
         Ok(config)
     }
 
@@ -170,6 +175,7 @@ impl Config {
         Some(Self {
             path: PathBuf::new(),
             digest: String::new(),
+            secrets: Vec::new(),
             server: server?,
             clients,
             ise,
