@@ -13,7 +13,7 @@ use portreeve_domain::{
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, Form, Gateway, GatewaySettings, Health, Hit, Hole, Lookup,
     Memory, Mode, Moving, OnError, PolicyError, PolicySettings, Source, SourceError,
-    SourceSettings, Text,
+    SourceSettings, StartError, Text,
 };
 use prometheus::Registry;
 
@@ -116,7 +116,7 @@ impl Evaluator for Permits {
 /// # Errors
 ///
 /// When the gateway's metrics cannot be registered.
-pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheus::Error> {
+pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, StartError> {
     let chain = chain.into_iter().enumerate();
     let settings = GatewaySettings {
         sources: vec![SourceSettings {
@@ -124,6 +124,9 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, prometheu
             source: Arc::new(EveryDevice),
             freshness: FRESHNESS,
             timeout: Duration::from_secs(10),
+            enabled: true,
+            requery: None,
+            about: Arc::default(),
         }],
         chains: chain
             .map(|(position, evaluator)| PolicySettings {

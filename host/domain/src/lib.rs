@@ -17,6 +17,7 @@ mod guid;
 mod identifier;
 mod lists;
 mod mac;
+pub mod scep;
 mod subject;
 mod timestamp;
 mod view;

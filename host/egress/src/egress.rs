@@ -18,8 +18,9 @@ use crate::{
     guard::AddressGuard,
     headers,
     oauth::{TokenEndpoint, TokenSource},
+    reached::Reached,
     redact::Redactor,
-    request, text,
+    request, text, tls,
     transport::Transport,
 };
 
@@ -35,6 +36,7 @@ struct Inner {
     under_way: Semaphore,
     transport: Transport,
     credentials: Slots,
+    reached: Reached,
     settings: EgressSettings,
 }
 
@@ -55,7 +57,8 @@ impl Egress {
         let guard = Arc::new(AddressGuard::new(settings.private_networks));
         let transport = Transport::new(
             Arc::clone(&guard),
-            &settings.roots,
+            tls::client_config(&settings.roots, settings.system_roots)?,
+            settings.proxy.map(Arc::new),
             settings.connect_timeout,
         )?;
         let credentials = Slots::new(settings.credentials, &guard, |request| {
@@ -77,6 +80,7 @@ impl Egress {
             under_way: Semaphore::new(settings.max_concurrent),
             transport,
             credentials,
+            reached: Reached::default(),
             settings: kept,
         })))
     }
@@ -131,15 +135,18 @@ impl Egress {
         let elapsed = started.elapsed();
         let client_request_id = correlation(request.headers(), &["client-request-id"]);
         match &outcome {
-            Ok(answer) => tracing::debug!(
-                instance,
-                host,
-                status = answer.status().as_u16(),
-                client_request_id,
-                request_id = correlation(answer.headers(), &["request-id", "x-ms-request-id"]),
-                ?elapsed,
-                "request answered"
-            ),
+            Ok(answer) => {
+                self.0.reached.note(&url, &self.0.allow);
+                tracing::debug!(
+                    instance,
+                    host,
+                    status = answer.status().as_u16(),
+                    client_request_id,
+                    request_id = correlation(answer.headers(), &["request-id", "x-ms-request-id"]),
+                    ?elapsed,
+                    "request answered"
+                );
+            }
             Err(error) => tracing::debug!(
                 instance,
                 host,
@@ -159,6 +166,12 @@ impl Egress {
             .credentials
             .get(slot)
             .map_or_else(CredentialInfo::missing, Slot::info)
+    }
+
+    /// The last hosts that answered and that no grant names, the latest first: the connector has
+    /// found them out itself.
+    pub fn discovered(&self) -> Vec<String> {
+        self.0.reached.hosts()
     }
 
     /// Gets a token past every cache, for a check that an administrator asked for, and says how

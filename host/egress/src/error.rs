@@ -43,6 +43,16 @@ pub enum EgressError {
         /// The system's words.
         reason: String,
     },
+    /// The proxy on the way did not let it through; the host itself was not reached.
+    #[error("the proxy `{proxy}` gives no way to `{host}`: {reason}")]
+    Proxy {
+        /// The proxy, as `HOST:PORT`.
+        proxy: String,
+        /// Host of the URL.
+        host: String,
+        /// What it said, or why it cannot be reached.
+        reason: String,
+    },
     /// No TLS connection; carries the presented chain.
     #[error("{0}")]
     Tls(Box<TlsFailure>),
@@ -80,6 +90,7 @@ impl EgressError {
             Self::AddressRefused { .. } => "address-private",
             Self::NameResolution { .. } => "name-resolution",
             Self::Connect { .. } => "connection",
+            Self::Proxy { .. } => "proxy",
             Self::Tls(failure) if failure.missing_issuer.is_some() => "certificate-untrusted",
             Self::Tls(_) => "tls",
             Self::Timeout => "timeout",

@@ -11,7 +11,7 @@
 //! OAuth 2 are fetched here as well, once for however many wait for them.
 //!
 //! It knows nothing of WebAssembly, of devices or of what a connector is for, it follows no
-//! redirects, keeps no cookies, uses no proxy from the environment and retries nothing but a
+//! redirects, keeps no cookies, takes no proxy from the environment and retries nothing but a
 //! refused token.
 //!
 //! ```
@@ -39,6 +39,8 @@ mod examination;
 mod guard;
 mod headers;
 mod oauth;
+mod proxy;
+mod reached;
 mod redact;
 mod request;
 mod retry_after;
@@ -48,7 +50,11 @@ mod text;
 mod tls;
 mod transport;
 
-pub use certificate::{CertificateFileError, ClientCertificate};
+pub use certificate::{
+    CertificateDetails, CertificateFileError, ClientCertificate, FreshCertificate,
+    FreshCertificateError, KeyCredential, KeySize, ManifestEntry, certificates_in, is_pem,
+    read_manifest,
+};
 pub use credential::{
     CredentialInfo, CredentialKind, CredentialSettings, CredentialStatus, HmacAlgorithm, SignError,
 };
@@ -57,6 +63,7 @@ pub use error::{CredentialError, EgressError, SettingsError};
 pub use examination::{Finding, Verdict};
 pub use guard::{HostGrant, PatternError, Scheme, UrlScope, is_public};
 pub use oauth::{AssertionAlgorithm, TokenError, TokenErrorKind};
+pub use proxy::{ProxyException, ProxyPatternError, ProxySettings};
 pub use request::request;
 pub use retry_after::retry_after;
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 
-use crate::{CredentialSettings, HostGrant};
+use crate::{CredentialSettings, HostGrant, ProxySettings};
 
 /// Grants, limits and credentials of one connector instance. The default grants nothing.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub struct EgressSettings {
     pub max_concurrent: usize,
     /// Certificates trusted as roots besides the system's.
     pub roots: Vec<CertificateDer<'static>>,
+    /// Whether the roots of the operating system are trusted, too.
+    pub system_roots: bool,
+    /// The proxy on the way, for tokens as well.
+    pub proxy: Option<ProxySettings>,
     /// Credentials that are added to requests.
     pub credentials: Vec<CredentialSettings>,
 }
@@ -42,6 +46,8 @@ impl Default for EgressSettings {
             max_request_bytes: 1024 * 1024,
             max_concurrent: 32,
             roots: Vec::new(),
+            system_roots: true,
+            proxy: None,
             credentials: Vec::new(),
         }
     }

@@ -4,15 +4,15 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderValue,
+    HeaderValue, StatusCode,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING},
 };
 use reqwest::redirect;
-use rustls_pki_types::CertificateDer;
+use rustls::ClientConfig;
 use url::{Host, Url};
 
 use crate::{
-    EgressError, SettingsError,
+    EgressError, ProxySettings, SettingsError,
     guard::{AddressGuard, GuardedResolver, ResolveError},
     tls,
 };
@@ -28,19 +28,28 @@ const MAX_RESPONSE_HEADERS: u32 = 64 * 1024;
 pub(crate) struct Transport {
     client: reqwest::Client,
     guard: Arc<AddressGuard>,
+    proxy: Option<Arc<ProxySettings>>,
 }
 
 impl Transport {
     pub(crate) fn new(
         guard: Arc<AddressGuard>,
-        extra_roots: &[CertificateDer<'static>],
+        tls: ClientConfig,
+        proxy: Option<Arc<ProxySettings>>,
         connect_timeout: Duration,
     ) -> Result<Self, SettingsError> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(extra_roots)?)
-            .dns_resolver(GuardedResolver::new(Arc::clone(&guard)))
-            // A proxy of the environment would resolve names itself, past the guard.
-            .no_proxy()
+        let name = proxy.as_ref().and_then(|proxy| proxy.name());
+        let resolver = GuardedResolver::new(Arc::clone(&guard), name);
+        let mut builder = reqwest::Client::builder()
+            // A proxy of the environment would resolve names itself, past the guard, without the
+            // operator's word.
+            .no_proxy();
+        if let Some(proxy) = &proxy {
+            builder = builder.proxy(through(proxy));
+        }
+        let client = builder
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(resolver)
             .redirect(redirect::Policy::none())
             .referer(false)
             .user_agent(USER_AGENT)
@@ -49,7 +58,11 @@ impl Transport {
             .http2_max_header_list_size(MAX_RESPONSE_HEADERS)
             .build()
             .map_err(|error| SettingsError::Client(root_cause(&error)))?;
-        Ok(Self { client, guard })
+        Ok(Self {
+            client,
+            guard,
+            proxy,
+        })
     }
 
     /// Sends the request and reads at most `limit` bytes of answer. The caller sets the deadline by
@@ -65,8 +78,19 @@ impl Transport {
         request
             .headers_mut()
             .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let failed = |error: reqwest::Error| explain(&error, &host);
+        let proxy = self
+            .proxy
+            .as_deref()
+            .filter(|proxy| proxy.is_for(request.url()));
+        let in_clear = request.url().scheme() == "http";
+        let failed = |error: reqwest::Error| explain(&error, &host, proxy, in_clear);
         let mut response = self.client.execute(request).await.map_err(failed)?;
+        // Only a proxy asks for this, and no host is asked through a tunnel in clear.
+        if let Some(proxy) = proxy.filter(|_| in_clear)
+            && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        {
+            return Err(refused_by(proxy, &host, WANTS_A_USER.to_owned()));
+        }
         let encoded = response
             .headers()
             .get(CONTENT_ENCODING)
@@ -117,10 +141,67 @@ impl Transport {
     }
 }
 
+const WANTS_A_USER: &str =
+    "it wants a user name and password, or takes not those that are configured (407)";
+/// With these words hyper-util begins every failure to open a tunnel; its type is private.
+const TUNNEL: &str = "tunnel error: ";
+
+fn through(proxy: &Arc<ProxySettings>) -> reqwest::Proxy {
+    let (authorization, destination) = (proxy.authorization(), proxy.url().clone());
+    let proxy = Arc::clone(proxy);
+    let through = reqwest::Proxy::custom(move |url| proxy.is_for(url).then(|| destination.clone()));
+    match authorization {
+        Some(value) => through.custom_http_auth(value),
+        None => through,
+    }
+}
+
+fn refused_by(proxy: &ProxySettings, host: &str, reason: String) -> EgressError {
+    EgressError::Proxy {
+        proxy: proxy.address(),
+        host: host.to_owned(),
+        reason,
+    }
+}
+
+/// What went wrong on the way to the proxy, or at the proxy, if it was there.
+fn tunnel_failure(cause: &(dyn StdError + 'static)) -> Option<String> {
+    let text = cause.to_string();
+    let reason = text.strip_prefix(TUNNEL)?;
+    Some(match reason {
+        "proxy authorization required" => WANTS_A_USER.to_owned(),
+        "unsuccessful" => {
+            "it refused to open a tunnel; it may not allow this host, or not reach it (its log says which)"
+                .to_owned()
+        }
+        "failed to create underlying connection" => {
+            format!("it cannot be reached: {}", innermost(cause))
+        }
+        _ => format!("it is no HTTP proxy, or it broke off: {reason}"),
+    })
+}
+
 /// Finds out what lies at the bottom of a failure.
-fn explain(error: &reqwest::Error, host: &str) -> EgressError {
+fn explain(
+    error: &reqwest::Error,
+    host: &str,
+    proxy: Option<&ProxySettings>,
+    in_clear: bool,
+) -> EgressError {
     let mut link: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(cause) = link {
+        if let Some(proxy) = proxy
+            && let Some(reason) = tunnel_failure(cause)
+        {
+            return refused_by(proxy, host, reason);
+        }
+        // In clear there is no tunnel: only the proxy was to be reached.
+        if let Some(proxy) = proxy.filter(|_| in_clear)
+            && error.is_connect()
+        {
+            let reason = format!("it cannot be reached: {}", innermost(error));
+            return refused_by(proxy, host, reason);
+        }
         match cause.downcast_ref::<ResolveError>() {
             Some(ResolveError::Refused(address)) => {
                 return EgressError::AddressRefused {
@@ -154,13 +235,22 @@ fn explain(error: &reqwest::Error, host: &str) -> EgressError {
 
 /// The innermost words; the outer ones of the client would name the whole URL.
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn StdError = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
+    let cause = bottom(error);
     if std::ptr::addr_eq(cause, std::ptr::from_ref(error)) {
         // Without a cause there is only the outermost text; its kind is all that is safe to say.
         return "the request could not be sent".to_owned();
     }
     crate::text::foreign(&cause.to_string())
+}
+
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    crate::text::foreign(&bottom(error).to_string())
+}
+
+fn bottom<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }

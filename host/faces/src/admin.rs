@@ -27,31 +27,6 @@ pub(crate) struct SyncQuery {
     full: bool,
 }
 
-/// `GET /v1/admin/connectors`: all connectors and their inventories.
-pub(crate) async fn connectors(State(faces): State<Arc<Faces>>) -> Response {
-    let status = faces.gateway.status();
-    let inventories = faces.inventory.as_deref();
-    let connectors: Vec<ConnectorView> = status
-        .sources
-        .into_iter()
-        .map(|source| ConnectorView {
-            inventory: inventories
-                .and_then(|inventory| inventory.progress(&source.name).ok())
-                .map(|progress| ProgressView::of(&progress.borrow())),
-            state: match &source.health {
-                portreeve_gateway::Health::Ok => "ok",
-                portreeve_gateway::Health::Failing(_) => "failing",
-            },
-            detail: match source.health {
-                portreeve_gateway::Health::Ok => None,
-                portreeve_gateway::Health::Failing(detail) => Some(detail),
-            },
-            name: source.name,
-        })
-        .collect();
-    answer(&serde_json::json!({ "connectors": connectors }))
-}
-
 /// `GET /v1/admin/connectors/{name}/sync`: how far the inventory is.
 pub(crate) async fn progress(
     State(faces): State<Arc<Faces>>,
@@ -146,22 +121,13 @@ fn failed(error: &SyncError) -> Problem {
     Problem::new(ProblemKind::SourceFailed, error.to_string())
 }
 
-fn answer(view: &impl Serialize) -> Response {
+pub(crate) fn answer(view: &impl Serialize) -> Response {
     (StatusCode::OK, [(CACHE_CONTROL, "no-store")], Json(view)).into_response()
-}
-
-#[derive(Debug, Serialize)]
-struct ConnectorView {
-    name: Arc<str>,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    inventory: Option<ProgressView>,
 }
 
 /// How far an inventory is.
 #[derive(Debug, Serialize)]
-struct ProgressView {
+pub(crate) struct ProgressView {
     activity: &'static str,
     kind: Option<&'static str>,
     runs: u64,
@@ -178,7 +144,7 @@ struct ProgressView {
 }
 
 impl ProgressView {
-    fn of(progress: &Progress) -> Self {
+    pub(crate) fn of(progress: &Progress) -> Self {
         let moment = |moment: Option<Timestamp>| {
             moment.map(|moment| String::from_utf8_lossy(&Rfc3339(moment).to_bytes()).into_owned())
         };

@@ -8,9 +8,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::header::CACHE_CONTROL;
 use portreeve_domain::Timestamp;
+use portreeve_gateway::CheckReport;
 use serde::Serialize;
 
 use crate::dispatch::Caller;
@@ -26,6 +28,42 @@ pub trait Configuration: Send + Sync + fmt::Debug {
 
     /// What is in force.
     fn state(&self) -> ConfigurationState;
+
+    /// Makes one connector anew, as the configuration has it now, with other
+    /// connections and tokens; checks it, and puts it in force and switches it on
+    /// if it passed or that is `forced`. Until then the one before goes on. `by`
+    /// is the client that asks.
+    fn cycle<'a>(
+        &'a self,
+        name: &'a str,
+        _by: &'a str,
+        _forced: bool,
+    ) -> BoxFuture<'a, Result<Cycled, CycleError>> {
+        std::future::ready(Err(CycleError::NoSource(name.to_owned()))).boxed()
+    }
+}
+
+/// What came of making a connector anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cycled {
+    /// What the check found.
+    pub report: CheckReport,
+    /// Whether it is in force.
+    pub done: bool,
+}
+
+/// A connector that was not made anew.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CycleError {
+    /// There is none of that name.
+    #[error("there is no source `{0}`")]
+    NoSource(String),
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Refused(#[from] ConfigurationRefused),
+    /// It cannot be made or put in force.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// What is in force.

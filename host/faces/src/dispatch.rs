@@ -26,8 +26,8 @@ use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, check, clearpass, configuration, intune, inventory, ise, jamf, kandji, lists, openapi,
-    operations, policies, pxgrid, quarantine, radius, rest, token,
+    admin, check, clearpass, configuration, connectors, intune, inventory, ise, jamf, kandji,
+    lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -69,7 +69,7 @@ impl Dispatcher {
             .route("/v1/decisions/batch", post(rest::batch))
             .route("/radius/authorize", post(authorize))
             .route("/radius/post-auth", post(authorize))
-            .route("/v1/admin/connectors", get(admin::connectors))
+            .merge(connectors::routes())
             .route(
                 "/v1/admin/connectors/{name}/sync",
                 get(admin::progress).post(admin::sync),
@@ -93,6 +93,7 @@ impl Dispatcher {
             .merge(jamf::routes())
             .merge(kandji::routes())
             .merge(radius::routes())
+            .merge(scep::routes())
             .with_state(Arc::clone(&faces));
         Self {
             faces,
@@ -377,6 +378,11 @@ fn server_timing(elapsed: Duration) -> HeaderValue {
 fn refuse(problem: &Problem, area: Area, radius: bool, id: &RequestId) -> (Reply, Outcome) {
     if area == Area::Face(Face::Ise) {
         let reply = ise::refusal(problem, id.as_str()).map(Either::Left);
+        let outcome = outcome_of_status(reply.status());
+        return (reply, outcome);
+    }
+    if area == Area::Face(Face::Scep) {
+        let reply = scep::refusal(problem, id.as_str()).map(Either::Left);
         let outcome = outcome_of_status(reply.status());
         return (reply, outcome);
     }

@@ -8,7 +8,7 @@ use portreeve_domain::Question;
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::{Answered, Gateway};
 use prometheus::Registry;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::clients::Clients;
 use crate::configuration::Configuration;
@@ -93,16 +93,20 @@ impl Faces {
         if let Some(answered) = self.gateway.answer_from_memory(question) {
             return Ok(answered);
         }
-        let Ok(_place) = self.waiting.try_acquire() else {
-            self.metrics.shed.inc();
-            let detail = "too many questions wait for sources and policies already";
-            let problem = Problem::new(ProblemKind::Busy, detail);
-            return Err(problem.retry_after(SHED));
-        };
+        let _place = self.place()?;
         // Whoever can be answered from memory goes first.
         tokio::task::yield_now().await;
         // Boxed: this future is large, and most questions never need it.
         Ok(Box::pin(self.gateway.answer(question)).await)
+    }
+
+    /// A place for who has to wait for a source. There is a bounded number.
+    pub(crate) fn place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.waiting.try_acquire().map_err(|_| {
+            self.metrics.shed.inc();
+            let detail = "too many questions wait for sources and policies already";
+            Problem::new(ProblemKind::Busy, detail).retry_after(SHED)
+        })
     }
 
     /// From here on the server is not ready any more.

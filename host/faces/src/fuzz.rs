@@ -19,6 +19,7 @@ pub const TARGETS: &[(&str, Parser)] = &[
     ("pxgrid", pxgrid),
     ("radius", radius),
     ("rest", rest),
+    ("scep", scep),
     ("stomp", stomp),
 ];
 
@@ -89,6 +90,11 @@ pub fn radius(bytes: &[u8]) {
 /// JSON of one question and of many.
 pub fn rest(bytes: &[u8]) {
     crate::rest::fuzz_body(bytes);
+}
+
+/// JSON that SCEP servers send, and a certificate request as text.
+pub fn scep(bytes: &[u8]) {
+    crate::scep::fuzz(bytes);
 }
 
 /// A message of a pxGrid node to publish-subscribe: a STOMP frame, and its body

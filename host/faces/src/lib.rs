@@ -19,6 +19,7 @@ mod check;
 mod clearpass;
 mod clients;
 mod configuration;
+mod connectors;
 mod dispatch;
 mod faces;
 #[doc(hidden)]
@@ -43,6 +44,7 @@ mod quarantine;
 mod radius;
 mod request_id;
 mod rest;
+mod scep;
 mod server;
 mod settings;
 mod text;
@@ -53,7 +55,9 @@ pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
-pub use configuration::{Configuration, ConfigurationRefused, ConfigurationState};
+pub use configuration::{
+    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled,
+};
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;
 pub use openapi::OPENAPI;

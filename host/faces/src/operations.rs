@@ -77,6 +77,7 @@ impl Part {
             state: match part.health {
                 Health::Ok => "ok",
                 Health::Failing(_) => "failing",
+                Health::Disabled => "disabled",
             },
         }
     }

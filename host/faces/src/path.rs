@@ -59,6 +59,8 @@ fn area(path: &str) -> Area {
         Area::Face(Face::Admin)
     } else if path == "/v1/devices" {
         Area::Face(Face::Inventory)
+    } else if path.starts_with("/v1/scep/") || path == "/v1/scep" {
+        Area::Face(Face::Scep)
     } else if path.starts_with("/v1/") {
         Area::Face(Face::Rest)
     } else if path.starts_with("/radius/") {
@@ -132,6 +134,8 @@ mod tests {
             ("/api/v1/auth/token", Area::Face(Face::Jamf)),
             ("/JSSResource/computers", Area::Face(Face::Jamf)),
             ("/clearpass/devices/x", Area::Face(Face::Clearpass)),
+            ("/v1/scep/validate", Area::Face(Face::Scep)),
+            ("/v1/scepticism", Area::Face(Face::Rest)),
             ("/metrics", Area::Face(Face::Metrics)),
             ("/metrics/", Area::Common),
             ("/healthz", Area::Health),

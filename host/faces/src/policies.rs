@@ -78,6 +78,7 @@ impl PolicyView {
         let (state, detail) = match &policy.health {
             Health::Ok => ("ok", None),
             Health::Failing(detail) => ("failing", Some(detail.clone())),
+            Health::Disabled => ("disabled", None),
         };
         Self {
             name: Arc::clone(&policy.name),

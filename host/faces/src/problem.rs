@@ -30,6 +30,8 @@ pub(crate) enum ProblemKind {
     Gone,
     /// Something of this name is there already.
     Conflict,
+    /// The settings of a connector have not passed a check.
+    NotTested,
     /// The path takes other methods.
     MethodNotAllowed,
     /// The body did not come in time.
@@ -48,6 +50,12 @@ pub(crate) enum ProblemKind {
     CannotTell,
     /// A source could not be read.
     SourceFailed,
+    /// A source is not there just now, or asks to be left alone.
+    SourceUnavailable,
+    /// The source said no.
+    Refused,
+    /// The certificate request is for another management system.
+    Elsewhere,
     /// The configuration has mistakes.
     ConfigurationRefused,
     /// The fault is ours.
@@ -65,6 +73,7 @@ impl ProblemKind {
             Self::UnknownDevice => "urn:portreeve:problem:unknown-device",
             Self::Gone => "urn:portreeve:problem:gone",
             Self::Conflict => "urn:portreeve:problem:conflict",
+            Self::NotTested => "urn:portreeve:problem:not-tested",
             Self::MethodNotAllowed => "urn:portreeve:problem:method-not-allowed",
             Self::BodyTimeout => "urn:portreeve:problem:body-timeout",
             Self::BodyTooLarge => "urn:portreeve:problem:body-too-large",
@@ -74,6 +83,9 @@ impl ProblemKind {
             Self::Busy => "urn:portreeve:problem:busy",
             Self::CannotTell => "urn:portreeve:problem:cannot-tell",
             Self::SourceFailed => "urn:portreeve:problem:source-failed",
+            Self::SourceUnavailable => "urn:portreeve:problem:source-unavailable",
+            Self::Refused => "urn:portreeve:problem:refused",
+            Self::Elsewhere => "urn:portreeve:problem:elsewhere",
             Self::ConfigurationRefused => "urn:portreeve:problem:configuration-refused",
             Self::Internal => "urn:portreeve:problem:internal",
         }
@@ -89,6 +101,7 @@ impl ProblemKind {
             Self::UnknownDevice => "No source knows this device",
             Self::Gone => "What was begun is not kept any more",
             Self::Conflict => "There is one of this name already",
+            Self::NotTested => "The connection has not passed a check",
             Self::MethodNotAllowed => "The path does not take this method",
             Self::BodyTimeout => "The body did not come in time",
             Self::BodyTooLarge => "The body is too large",
@@ -98,6 +111,9 @@ impl ProblemKind {
             Self::Busy => "Too many requests of this kind are on the way",
             Self::CannotTell => "The sources could not be asked",
             Self::SourceFailed => "The source could not be read",
+            Self::SourceUnavailable => "The source cannot be asked just now",
+            Self::Refused => "The management system refused",
+            Self::Elsewhere => "The request is for another management system",
             Self::ConfigurationRefused => "The configuration has mistakes",
             Self::Internal => "Something went wrong inside Portreeve",
         }
@@ -107,19 +123,21 @@ impl ProblemKind {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::NotAuthenticated => StatusCode::UNAUTHORIZED,
-            Self::NotAllowed => StatusCode::FORBIDDEN,
+            Self::NotAllowed | Self::Refused => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::UnknownDevice => StatusCode::NOT_FOUND,
             Self::Gone => StatusCode::GONE,
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::NotTested => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::CannotTell => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::CannotTell | Self::SourceUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::SourceFailed => StatusCode::BAD_GATEWAY,
-            Self::ConfigurationRefused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::ConfigurationRefused | Self::Elsewhere => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -138,7 +138,9 @@ impl Gateway {
     /// longest of them.
     pub fn pause(&self) -> Option<Duration> {
         let now = Timestamp::now();
-        let pauses = self.fetchers.iter().map(|fetcher| fetcher.pause(now));
+        let rules = self.rules.load();
+        let asked = rules.sources.asked().iter();
+        let pauses = asked.map(|fetcher| fetcher.pause(now));
         pauses.max().filter(|pause| !pause.is_zero())
     }
 
@@ -173,8 +175,9 @@ impl Gateway {
             }
         };
         let source = answer.source().map(|report| &report.name);
-        let fetcher = self.fetchers.iter().find(|it| Some(it.name()) == source);
-        let Some(fetcher) = fetcher else {
+        let sources = Arc::clone(&self.rules.load().sources);
+        let mut asked = sources.asked().iter();
+        let Some(fetcher) = asked.find(|it| Some(it.name()) == source) else {
             let detail = "the source of the device's record is gone";
             return Err(ActionError::CannotTell(detail.into()));
         };

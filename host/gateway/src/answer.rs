@@ -16,6 +16,7 @@ use crate::journal::{Behind, Logged};
 use crate::prepared::{Answered, Form, Hit, MOST_SOURCES, Place, Prepared, Sighted, Text, digest};
 use crate::recall::{Picture, Sighting};
 use crate::rules::Rules;
+use crate::sources::Sources;
 use crate::{Gateway, Record};
 
 impl Gateway {
@@ -24,7 +25,9 @@ impl Gateway {
     /// about the device. Stale facts are refreshed behind.
     pub fn hit(&self, asked: Asked<'_>, form: Form) -> Option<Hit> {
         let view = &asked.connection.view;
-        if self.fetchers.len() > MOST_SOURCES || view.hides_facts() {
+        let rules = self.rules.load();
+        let sources = rules.sources.asked();
+        if sources.len() > MOST_SOURCES || view.hides_facts() {
             return None;
         }
         let now = Timestamp::now();
@@ -35,8 +38,8 @@ impl Gateway {
         let mut wants_refresh = false;
         // Renderings count the sources that the client sees.
         let mut seen = 0;
-        for (source, fetcher) in self.fetchers.iter().enumerate() {
-            if !view.sources.contains(source) {
+        for (source, fetcher) in sources.iter().enumerate() {
+            if !view.sources.contains(fetcher.place()) {
                 sighted.note(source, Sighted::HIDDEN);
                 continue;
             }
@@ -62,7 +65,6 @@ impl Gateway {
         }
         let attached = used?.attached();
         let prepared = attached.as_ref()?;
-        let rules = self.rules.load();
         if !prepared.holds(&sighted, &rules, asked, now, &self.hasher)
             || rules.confined.names(asked)
         {
@@ -70,8 +72,9 @@ impl Gateway {
         }
         prepared.text(form)?;
         if wants_refresh {
-            let sightings = self.recall(asked.identifiers, view.sources, now);
-            self.refresh_behind(asked.identifiers, &sightings);
+            let sources = &rules.sources;
+            let sightings = recall(sources, asked.identifiers, view.sources, now);
+            refresh_behind(sources, asked.identifiers, &sightings);
         }
         let verdict = prepared.verdict;
         self.metrics.count_hit(verdict);
@@ -97,14 +100,15 @@ impl Gateway {
     /// all. Stale facts are refreshed behind.
     pub fn answer_from_memory(&self, question: &Question) -> Option<Answered> {
         let now = Timestamp::now();
-        let sources = question.connection().view.sources;
-        let sightings = self.recall(question.identifiers(), sources, now);
+        let seen = question.connection().view.sources;
+        let rules = self.rules.load();
+        let sources = &rules.sources;
+        let sightings = recall(sources, question.identifiers(), seen, now);
         if !is_settled(&sightings) {
             return None;
         }
-        self.refresh_behind(question.identifiers(), &sightings);
-        let picture = self.picture(&sightings);
-        let rules = self.rules.load();
+        refresh_behind(sources, question.identifiers(), &sightings);
+        let picture = self.picture(sources, &sightings, seen);
         let subject = subject(question, &picture, &rules, now);
         let provenance = picture.record.as_ref().map(Record::provenance);
         let decided = rules
@@ -132,18 +136,19 @@ impl Gateway {
             return answered;
         }
         let deadline = Instant::now() + question.patience();
-        let sources = question.connection().view.sources;
+        let seen = question.connection().view.sources;
+        let sources = Arc::clone(&self.rules.load().sources);
         let mut now = Timestamp::now();
-        let mut sightings = self.recall(question.identifiers(), sources, now);
+        let mut sightings = recall(&sources, question.identifiers(), seen, now);
         let mut origin = Origin::Evaluated;
         if is_settled(&sightings) {
-            self.refresh_behind(question.identifiers(), &sightings);
+            refresh_behind(&sources, question.identifiers(), &sightings);
         } else {
-            self.ask(question, &mut sightings, deadline).await;
+            ask(&sources, question, &mut sightings, deadline).await;
             now = Timestamp::now();
             origin = Origin::Fetched;
         }
-        let picture = self.picture(&sightings);
+        let picture = self.picture(&sources, &sightings, seen);
         let rules = self.rules.load_full();
         let subject = Arc::new(subject(question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
@@ -164,48 +169,18 @@ impl Gateway {
         }
     }
 
-    fn recall(
+    /// What the sightings of `sources` come to for whoever sees `seen`.
+    pub(crate) fn picture(
         &self,
-        identifiers: &[Identifier],
-        sources: SourceSet,
-        now: Timestamp,
-    ) -> Vec<Sighting> {
-        let recall = |(place, fetcher): (usize, &Arc<Fetcher>)| {
-            if sources.contains(place) {
-                fetcher.recall(identifiers, now)
-            } else {
-                Sighting::Hidden
-            }
-        };
-        self.fetchers.iter().enumerate().map(recall).collect()
-    }
-
-    fn refresh_behind(&self, identifiers: &[Identifier], sightings: &[Sighting]) {
-        for (fetcher, sighting) in self.fetchers.iter().zip(sightings) {
-            if let Sighting::Found { stale: true, .. } = sighting {
-                fetcher.refresh(identifiers);
-            }
-        }
-    }
-
-    /// Asks every source whose word is missing, all at once.
-    async fn ask(&self, question: &Question, sightings: &mut [Sighting], deadline: Instant) {
-        let calls = self.fetchers.iter().zip(sightings.iter_mut());
-        let calls = calls.map(|(fetcher, sighting)| async move {
-            if let Sighting::Absent = sighting {
-                *sighting = fetcher.ask(question.identifiers(), deadline).await;
-            }
-        });
-        futures_util::future::join_all(calls).await;
-    }
-
-    pub(crate) fn picture(&self, sightings: &[Sighting]) -> Picture {
+        sources: &Sources,
+        sightings: &[Sighting],
+        seen: SourceSet,
+    ) -> Picture {
+        let names = sources.asked().iter().map(|fetcher| fetcher.name());
         Picture::of(
             self.memory.devices(),
-            self.fetchers
-                .iter()
-                .map(|fetcher| fetcher.name())
-                .zip(sightings),
+            sources.silenced(seen),
+            names.zip(sightings),
         )
     }
 
@@ -340,6 +315,46 @@ impl Gateway {
             retry_after: self.retry_after,
         }
     }
+}
+
+fn recall(
+    sources: &Sources,
+    identifiers: &[Identifier],
+    seen: SourceSet,
+    now: Timestamp,
+) -> Vec<Sighting> {
+    let recall = |fetcher: &Arc<Fetcher>| {
+        if seen.contains(fetcher.place()) {
+            fetcher.recall(identifiers, now)
+        } else {
+            Sighting::Hidden
+        }
+    };
+    sources.asked().iter().map(recall).collect()
+}
+
+fn refresh_behind(sources: &Sources, identifiers: &[Identifier], sightings: &[Sighting]) {
+    for (fetcher, sighting) in sources.asked().iter().zip(sightings) {
+        if let Sighting::Found { stale: true, .. } = sighting {
+            fetcher.refresh(identifiers);
+        }
+    }
+}
+
+/// Asks every source whose word is missing, all at once.
+async fn ask(
+    sources: &Sources,
+    question: &Question,
+    sightings: &mut [Sighting],
+    deadline: Instant,
+) {
+    let calls = sources.asked().iter().zip(sightings.iter_mut());
+    let calls = calls.map(|(fetcher, sighting)| async move {
+        if let Sighting::Absent = sighting {
+            *sighting = fetcher.ask(question.identifiers(), deadline).await;
+        }
+    });
+    futures_util::future::join_all(calls).await;
 }
 
 /// Whether memory is enough: the first source that has something to say has

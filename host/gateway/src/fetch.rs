@@ -14,7 +14,9 @@ use crate::action::{Action, ActionFailure, ActionState};
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
+use crate::scep::Vouching;
 use crate::source::SourceErrorKind;
+use crate::sources::Common;
 use crate::{CheckReport, Health, Lookup, SourceError, SourceSettings};
 use crate::{Memory, Prepared, Record};
 
@@ -53,26 +55,31 @@ fn answers(found: &Lookup, identifiers: &[Identifier]) -> bool {
 }
 
 impl Fetcher {
-    pub(crate) fn new(
-        index: usize,
-        settings: SourceSettings,
-        memory: Arc<Memory>,
-        tasks: TaskTracker,
-        permits: Arc<Semaphore>,
-        max_flights: usize,
-        metrics: Metrics,
-    ) -> Self {
+    pub(crate) fn new(id: SourceId, settings: SourceSettings, common: &Common) -> Self {
         Self {
-            id: SourceId(u16::try_from(index).unwrap_or(u16::MAX)),
+            id,
             settings,
-            memory,
-            flights: Flights::new(max_flights),
-            tasks,
-            permits,
+            memory: Arc::clone(&common.memory),
+            flights: Flights::new(common.max_flights),
+            tasks: common.tasks.clone(),
+            permits: Arc::clone(&common.permits),
             refresh_after: AtomicU64::new(0),
             resume_at: AtomicU64::new(0),
-            metrics,
+            metrics: common.metrics.clone(),
         }
+    }
+
+    pub(crate) const fn id(&self) -> SourceId {
+        self.id
+    }
+
+    /// Its place in the views of clients.
+    pub(crate) fn place(&self) -> usize {
+        usize::from(self.id.0)
+    }
+
+    pub(crate) const fn settings(&self) -> &SourceSettings {
+        &self.settings
     }
 
     pub(crate) const fn name(&self) -> &Arc<str> {
@@ -80,11 +87,19 @@ impl Fetcher {
     }
 
     pub(crate) fn health(&self) -> Health {
+        if !self.settings.enabled {
+            return Health::Disabled;
+        }
         self.settings.source.health()
     }
 
     pub(crate) async fn check(&self, deadline: Instant) -> CheckReport {
         self.settings.source.check(deadline).await
+    }
+
+    /// What the source does with certificate requests, if it does anything.
+    pub(crate) fn vouching(&self) -> Option<&dyn Vouching> {
+        self.settings.source.vouching()
     }
 
     /// Starts an action on the device that the source calls `key`.

@@ -3,13 +3,16 @@
 use std::hash::RandomState;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use portreeve_cache::VerdictCache;
 use portreeve_domain::Lists;
+use portreeve_store::StoreError;
 use portreeve_store::decisions::DecisionLog;
 use prometheus::Registry;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::decide::ChainParts;
@@ -21,16 +24,18 @@ use crate::lists::NamedLists;
 use crate::metrics::{CacheFigures, Metrics};
 use crate::monitor::Monitors;
 use crate::quarantine::{self, Quarantine};
+use crate::record::Records;
+use crate::requery;
 use crate::rules::Rules;
 use crate::select::Chains;
 use crate::selection;
+use crate::sources::{Common, Sources, SourcesError};
 use crate::survey::Pictures;
-use crate::{ChainsSettings, CheckReport, GatewaySettings, Health, Memory, Sessions};
+use crate::{ChainsSettings, GatewaySettings, Health, Memory, Sessions, SourceSettings};
 
 /// The pipeline of one question.
 #[derive(Debug)]
 pub struct Gateway {
-    pub(crate) fetchers: Vec<Arc<Fetcher>>,
     pub(crate) rules: Arc<ArcSwap<Rules>>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) pictures: OnceLock<Arc<dyn Pictures>>,
@@ -43,11 +48,23 @@ pub struct Gateway {
     pub(crate) journal: Option<Journal>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
+    /// Sources are replaced one after the other.
+    replacing: Mutex<Replacing>,
     chain_parts: ChainParts,
     next_chain: AtomicU64,
     pub(crate) tasks: TaskTracker,
     /// Turns of selections that are made.
     pub(crate) selections: Arc<tokio::sync::Semaphore>,
+    stop: CancellationToken,
+}
+
+/// What the sources in force are made of.
+#[derive(Debug)]
+struct Replacing {
+    common: Common,
+    /// As the configuration says.
+    configured: Vec<SourceSettings>,
+    records: Records,
 }
 
 /// Whether the parts of the gateway are in order.
@@ -61,6 +78,20 @@ pub struct Status {
     pub kept: Vec<PartStatus>,
     /// Devices in memory.
     pub devices: usize,
+}
+
+/// A gateway that cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its metrics cannot be registered.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// Its sources cannot be told apart.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
+    /// What was kept of its sources cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// One source, one policy, or one of the things that are kept.
@@ -77,11 +108,9 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When `registry` has metrics of the same names already.
-    pub fn new(
-        settings: GatewaySettings,
-        registry: &Registry,
-    ) -> Result<Arc<Self>, prometheus::Error> {
+    /// When `registry` has metrics of the same names already, or two sources have
+    /// one name.
+    pub fn new(settings: GatewaySettings, registry: &Registry) -> Result<Arc<Self>, StartError> {
         let metrics = Metrics::register(registry)?;
         let tasks = TaskTracker::new();
         let memory = settings.memory;
@@ -97,23 +126,16 @@ impl Gateway {
             registry.register(Box::new(LogFigures::new(log.clone())?))?;
         }
         settings.sessions.register(registry)?;
-        let permits = Arc::new(tokio::sync::Semaphore::new(settings.max_flights));
-        let fetchers = settings
-            .sources
-            .into_iter()
-            .enumerate()
-            .map(|(index, source)| {
-                let fetcher = Fetcher::new(
-                    index,
-                    source,
-                    Arc::clone(&memory),
-                    tasks.clone(),
-                    Arc::clone(&permits),
-                    settings.max_flights,
-                    metrics.clone(),
-                );
-                Arc::new(fetcher)
-            });
+        let common = Common {
+            memory: Arc::clone(&memory),
+            tasks: tasks.clone(),
+            permits: Arc::new(tokio::sync::Semaphore::new(settings.max_flights)),
+            max_flights: settings.max_flights,
+            metrics: metrics.clone(),
+        };
+        let mut records = Records::restore(memory.store())?;
+        let configured = settings.sources;
+        let sources = Sources::new(records.in_force(&configured), &common, None)?;
         let (policies, confined) = quarantine::begin(&settings.quarantine);
         let chain_parts = ChainParts {
             verdicts,
@@ -123,6 +145,7 @@ impl Gateway {
         };
         let next_chain = AtomicU64::new(0);
         let rules = Rules {
+            sources: Arc::new(sources),
             chains: Arc::new(Chains::new(settings.chains, &next_chain, &chain_parts)),
             lists: Arc::new(settings.lists.clone()),
             lists_number: 0,
@@ -145,7 +168,11 @@ impl Gateway {
         ));
         tasks.spawn(Arc::clone(&lists).watch());
         let gateway = Arc::new(Self {
-            fetchers: fetchers.collect(),
+            replacing: Mutex::new(Replacing {
+                common,
+                configured,
+                records,
+            }),
             rules,
             feed,
             pictures: OnceLock::new(),
@@ -160,6 +187,7 @@ impl Gateway {
             chain_parts,
             next_chain,
             tasks,
+            stop: CancellationToken::new(),
             selections: Arc::new(tokio::sync::Semaphore::new(selection::AT_ONCE)),
         });
         gateway.tasks.spawn_blocking({
@@ -169,6 +197,8 @@ impl Gateway {
                 memory.settle();
             }
         });
+        let asking_again = requery::run(Arc::downgrade(&gateway), gateway.stop.clone());
+        gateway.tasks.spawn(asking_again);
         gateway.note_loaded();
         if gateway.feed.is_enabled() {
             gateway.memory.tell(&gateway.feed.touched);
@@ -218,19 +248,74 @@ impl Gateway {
         self.lists.configure(lists, None);
     }
 
-    /// Checks one source, past every cache. `None` when there is none of that
-    /// name.
-    pub async fn check(&self, name: &str, deadline: Instant) -> Option<CheckReport> {
-        let fetcher = self
-            .fetchers
-            .iter()
-            .find(|fetcher| **fetcher.name() == *name)?;
-        Some(fetcher.check(deadline).await)
+    /// Puts other sources in force, in the operator's order. Those that are the
+    /// same go on as they are; questions that are on the way end under those they
+    /// began with. Records of sources that are gone stay in memory, but answer
+    /// nothing.
+    pub fn replace_sources(&self, settings: Vec<SourceSettings>) -> Result<(), SourcesError> {
+        self.put_in_force(&mut self.replacing.lock(), settings)
     }
 
-    /// The sources by name, in the operator's order.
-    pub fn source_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.fetchers.iter().map(|fetcher| fetcher.name())
+    fn put_in_force(
+        &self,
+        replacing: &mut Replacing,
+        configured: Vec<SourceSettings>,
+    ) -> Result<(), SourcesError> {
+        let before = Arc::clone(&self.rules.load().sources);
+        let in_force = replacing.records.in_force(&configured);
+        let sources = Arc::new(Sources::new(in_force, &replacing.common, Some(&before))?);
+        replacing.configured = configured;
+        let is_other = sources.number() != before.number();
+        self.rules.rcu(|rules| Rules {
+            sources: Arc::clone(&sources),
+            ..Rules::clone(rules)
+        });
+        if is_other {
+            self.feed.touched.note_all();
+        }
+        if let Some(pictures) = self.pictures.get() {
+            for fetcher in sources.all() {
+                pictures.switch(fetcher.name(), fetcher.settings().enabled);
+            }
+        }
+        Ok(())
+    }
+
+    /// The sources in force, in the operator's order.
+    pub fn sources(&self) -> Vec<SourceSettings> {
+        let sources = &self.rules.load().sources;
+        let all = sources.all().iter();
+        all.map(|fetcher| fetcher.settings().clone()).collect()
+    }
+
+    /// What the configuration says about whether a source is asked.
+    pub(crate) fn configured(&self, name: &str) -> Option<bool> {
+        let replacing = self.replacing.lock();
+        let mut configured = replacing.configured.iter();
+        let found = configured.find(|source| *source.name == *name)?;
+        Some(found.enabled)
+    }
+
+    pub(crate) fn with_records<T>(&self, use_them: impl FnOnce(&mut Records) -> T) -> T {
+        use_them(&mut self.replacing.lock().records)
+    }
+
+    /// Puts the operator's last words in force.
+    pub(crate) fn apply_records(&self) -> Result<(), SourcesError> {
+        let mut replacing = self.replacing.lock();
+        let configured = replacing.configured.clone();
+        self.put_in_force(&mut replacing, configured)
+    }
+
+    pub(crate) fn fetcher(&self, name: &str) -> Option<Arc<Fetcher>> {
+        self.rules.load().sources.get(name).cloned()
+    }
+
+    /// The names of all sources that views of clients can be about, each at its
+    /// place in a [`SourceSet`](portreeve_domain::SourceSet). Names keep their
+    /// places for as long as the process lives.
+    pub fn source_names(&self) -> Vec<Arc<str>> {
+        self.memory.sources()
     }
 
     /// Who is quarantined.
@@ -266,13 +351,14 @@ impl Gateway {
 
     /// Whether the parts are in order.
     pub fn status(&self) -> Status {
-        let sources = self.fetchers.iter().map(|fetcher| PartStatus {
+        let rules = self.rules.load();
+        let sources = rules.sources.all().iter().map(|fetcher| PartStatus {
             name: Arc::clone(fetcher.name()),
             health: fetcher.health(),
         });
         Status {
             sources: sources.collect(),
-            policies: self.rules.load().chains.status(),
+            policies: rules.chains.status(),
             kept: kept::status(&self.memory, self.log()),
             devices: self.memory.devices().len(),
         }
@@ -282,6 +368,7 @@ impl Gateway {
     /// way. Each ends by its source's time-out.
     pub async fn shutdown(&self) {
         self.feed.end();
+        self.stop.cancel();
         self.lists.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -291,6 +378,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.feed.end();
+        self.stop.cancel();
         self.lists.stop.cancel();
     }
 }

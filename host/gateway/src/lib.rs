@@ -30,12 +30,16 @@ mod prepared;
 pub mod quarantine;
 pub mod query;
 mod recall;
+mod record;
+mod requery;
 mod rules;
+mod scep;
 mod select;
 pub mod selection;
 mod session;
 mod settings;
 mod source;
+mod sources;
 pub mod striped;
 pub mod survey;
 #[cfg(test)]
@@ -50,10 +54,12 @@ pub use action::{Action, ActionError, ActionFailure, ActionState};
 pub use chain::{Combine, Evaluation, Evaluator, Mode, OnError, PolicyError};
 pub use deciding::{ChainState, Deciding, PolicyState};
 pub use feed::FeedSettings;
-pub use gateway::{Gateway, PartStatus, Status};
+pub use gateway::{Gateway, PartStatus, StartError, Status};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};
+pub use record::{About, Checked, ConnectionRecord, SwitchError, Word};
+pub use scep::{NoVouching, ScepAsker, ScepError, ScepSource, Vouching};
 pub use select::{InvalidPattern, Pattern, Selector};
 pub use session::{Nas, Session, SessionSettings, Sessions};
 pub use settings::{
@@ -63,3 +69,4 @@ pub use source::{
     CheckFinding, CheckReport, CheckVerdict, Health, InventoryError, InventoryPage, Lookup, Source,
     SourceError, SourceErrorKind,
 };
+pub use sources::SourcesError;

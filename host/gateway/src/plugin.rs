@@ -8,6 +8,9 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use portreeve_domain::scep::{
+    Approval, CertificateRequest, Issued, NotIssued, Revocation, RevocationResult,
+};
 use portreeve_domain::{Identifier, Subject};
 use portreeve_runtime::{
     BreakerState, CallError, Connector, InstanceStatus, LookupOutcome, Policy, Report,
@@ -16,7 +19,7 @@ use portreeve_runtime::{
 
 use crate::{
     CheckFinding, CheckReport, CheckVerdict, Evaluation, Evaluator, Health, InventoryError,
-    InventoryPage, Lookup, PolicyError, Source, SourceError, SourceErrorKind,
+    InventoryPage, Lookup, PolicyError, ScepError, Source, SourceError, SourceErrorKind, Vouching,
 };
 
 impl Source for Connector {
@@ -72,8 +75,81 @@ impl Source for Connector {
         .boxed()
     }
 
+    fn discovered(&self) -> Vec<String> {
+        Connector::discovered(self)
+    }
+
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        self.has_scep().then_some(self)
+    }
+
     fn health(&self) -> Health {
         health(&self.status())
+    }
+}
+
+impl Vouching for Connector {
+    fn validate<'a>(
+        &'a self,
+        request: &'a CertificateRequest,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Approval, ScepError>> {
+        async move {
+            let answered = self.validate_request(request, deadline).await;
+            answered.map_err(scep_error)
+        }
+        .boxed()
+    }
+
+    fn notify_issued<'a>(
+        &'a self,
+        request: &'a CertificateRequest,
+        issued: &'a Issued,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<(), ScepError>> {
+        async move {
+            let answered = Connector::notify_issued(self, request, issued, deadline).await;
+            answered.map_err(scep_error)
+        }
+        .boxed()
+    }
+
+    fn notify_not_issued<'a>(
+        &'a self,
+        request: &'a CertificateRequest,
+        failed: &'a NotIssued,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<(), ScepError>> {
+        async move {
+            let answered = Connector::notify_not_issued(self, request, failed, deadline).await;
+            answered.map_err(scep_error)
+        }
+        .boxed()
+    }
+
+    fn revocations<'a>(
+        &'a self,
+        limit: u32,
+        issuer: Option<&'a str>,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<Revocation>, ScepError>> {
+        async move {
+            let answered = Connector::revocations(self, limit, issuer, deadline).await;
+            answered.map_err(scep_error)
+        }
+        .boxed()
+    }
+
+    fn report_revocations<'a>(
+        &'a self,
+        results: &'a [RevocationResult],
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<(), ScepError>> {
+        async move {
+            let answered = Connector::report_revocations(self, results, deadline).await;
+            answered.map_err(scep_error)
+        }
+        .boxed()
     }
 }
 
@@ -112,6 +188,13 @@ fn inventory_error(error: &portreeve_runtime::InventoryError) -> InventoryError 
         portreeve_runtime::InventoryError::Failed(error) => {
             InventoryError::Failed(source_error(error))
         }
+    }
+}
+
+fn scep_error(error: portreeve_runtime::ScepError) -> ScepError {
+    match error {
+        portreeve_runtime::ScepError::Declined(declined) => ScepError::Declined(declined),
+        portreeve_runtime::ScepError::Failed(error) => ScepError::Failed(source_error(&error)),
     }
 }
 

@@ -141,6 +141,8 @@ impl Basis {
 #[repr(C)]
 pub struct Prepared {
     sighted: Sighted,
+    /// The sources whose sightings these are.
+    sources: u64,
     chain: ChainId,
     pub(crate) decided_at: Timestamp,
     /// Milliseconds.
@@ -170,6 +172,7 @@ impl Prepared {
     ) -> Self {
         Self {
             sighted,
+            sources: rules.sources.number(),
             chain,
             decided_at: decided.0,
             valid_for: u64::try_from(decided.1.as_millis()).unwrap_or(u64::MAX),
@@ -193,6 +196,7 @@ impl Prepared {
         hasher: &RandomState,
     ) -> bool {
         self.sighted == *sighted
+            && self.sources == rules.sources.number()
             && self.chain == rules.chain(asked.connection).id()
             && self.confined == rules.confined.number()
             && self.lists.is_none_or(|lists| lists == rules.lists_number)

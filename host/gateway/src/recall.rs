@@ -90,14 +90,16 @@ impl Picture {
     /// Puts the sightings together, in the operator's order.
     ///
     /// INVARIANT: "unknown" needs every source's word. One that failed or was
-    /// not asked makes it "sources unavailable".
+    /// not asked makes it "sources unavailable", and so does it when there was
+    /// nobody to ask because sources are switched off (`silenced`).
     pub(crate) fn of<'a>(
         devices: &DeviceCache,
+        silenced: bool,
         sightings: impl Iterator<Item = (&'a Arc<str>, &'a Sighting)> + Clone,
     ) -> Self {
         let mut used: Option<Record> = None;
         let mut ambiguous = false;
-        let mut everyone_answered = true;
+        let mut everyone_answered = !silenced;
         for (_, sighting) in sightings.clone() {
             match (sighting, &used) {
                 (Sighting::Found { record, .. }, None) if !ambiguous => {

@@ -1,5 +1,5 @@
-//! What decides: the chains, the operator's lists and the quarantine, each
-//! replaced as a whole.
+//! What decides: the sources, the chains, the operator's lists and the
+//! quarantine, each replaced as a whole.
 
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use portreeve_domain::{Connection, Lists, Subject};
 use crate::decide::{Chain, Decided};
 use crate::quarantine::{Confined, restrain};
 use crate::select::Chains;
+use crate::sources::Sources;
 
 /// The rules in force. A question is answered under those it began with.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
+    pub(crate) sources: Arc<Sources>,
     pub(crate) chains: Arc<Chains>,
     pub(crate) lists: Arc<Lists>,
     /// Another number for other lists, never 0.

@@ -9,10 +9,10 @@ use portreeve_store::decisions::DecisionLog;
 
 use crate::feed::FeedSettings;
 use crate::quarantine::QuarantineSettings;
-use crate::{Combine, Evaluator, Memory, Mode, OnError, Selector, Sessions, Source};
+use crate::{About, Combine, Evaluator, Memory, Mode, OnError, Selector, Sessions, Source};
 
 /// One source, in the operator's order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SourceSettings {
     /// Name of the connector instance.
     pub name: Arc<str>,
@@ -22,6 +22,36 @@ pub struct SourceSettings {
     pub freshness: FreshnessRules,
     /// How long one call may take, also when no client waits any more.
     pub timeout: Duration,
+    /// Whether it is asked and its records are used. While it is not, it is as if
+    /// it were not there, only that nothing is unknown for want of its word.
+    pub enabled: bool,
+    /// How old its record of an endpoint with a session may become before it is
+    /// asked again; never, if there is none.
+    pub requery: Option<Duration>,
+    /// What it is, for lists.
+    pub about: Arc<About>,
+}
+
+impl SourceSettings {
+    /// Whether nothing is different, the source itself included.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            source,
+            freshness,
+            timeout,
+            enabled,
+            requery,
+            about,
+        } = self;
+        *name == other.name
+            && Arc::ptr_eq(source, &other.source)
+            && *freshness == other.freshness
+            && *timeout == other.timeout
+            && *enabled == other.enabled
+            && *requery == other.requery
+            && *about == other.about
+    }
 }
 
 /// One policy of a chain, in order.

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use portreeve_domain::{Device, Identifier};
 
 use crate::action::{Action, ActionFailure, ActionState};
+use crate::scep::Vouching;
 
 /// One configured tenant of a device-management system.
 pub trait Source: Send + Sync + fmt::Debug {
@@ -51,9 +52,19 @@ pub trait Source: Send + Sync + fmt::Debug {
         std::future::ready(Err(ActionFailure::NotSupported)).boxed()
     }
 
+    /// What it does with certificate requests, if it does anything.
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        None
+    }
+
     /// Talks to the source, past every cache, and says what works and what does
     /// not. Ends by `deadline`.
     fn check(&self, deadline: Instant) -> BoxFuture<'_, CheckReport>;
+
+    /// Hosts at which it was reached, and that it found out itself.
+    fn discovered(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Whether it is in use, for status pages: `ok`, or what is wrong.
     fn health(&self) -> Health;
@@ -149,6 +160,8 @@ pub enum Health {
     Ok,
     /// Not usable just now; why.
     Failing(String),
+    /// The operator has switched it off.
+    Disabled,
 }
 
 /// What checking a source came to.

@@ -22,6 +22,8 @@ mod action;
 mod chains;
 mod journal;
 mod prepared;
+mod requery;
+mod sources;
 mod view;
 
 pub(crate) const MAC: &str = "00:50:56:a4:89:5a";
@@ -177,6 +179,9 @@ pub(crate) fn settings_of(
             source: Arc::clone(source) as Arc<dyn Source>,
             freshness: rules,
             timeout: Duration::from_secs(5),
+            enabled: true,
+            requery: None,
+            about: Arc::default(),
         });
     GatewaySettings {
         sources: sources.collect(),

@@ -127,6 +127,9 @@ fn gateway() -> Arc<Gateway> {
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
+        requery: None,
+        about: Arc::default(),
     });
     let policy = PolicySettings {
         name: "policy".into(),

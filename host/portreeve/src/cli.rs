@@ -1,11 +1,14 @@
 //! What can be typed.
 
 mod bundle;
+mod certificate;
 mod device;
 mod list;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
+mod scep;
 
 use std::path::PathBuf;
 
@@ -14,11 +17,17 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use bundle::SupportBundle;
+pub(crate) use certificate::{
+    CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
+    CertificateNew, CertificateShow,
+};
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
 pub(crate) use list::{ListChange, ListCommand};
 pub(crate) use policy::PolicyCommand;
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
+pub(crate) use record::RecordCommand;
+pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -69,7 +78,7 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = device::DEVICE_HELP)]
     Device(Box<DeviceCommand>),
     /// Work with connectors
-    #[command(subcommand)]
+    #[command(subcommand, after_help = record::RECORD_HELP)]
     Connector(ConnectorCommand),
     /// Look after what is kept over restarts
     #[command(subcommand, after_help = STORE_HELP)]
@@ -95,9 +104,18 @@ pub(crate) enum Command {
     /// Collect what somebody who is to help needs to know, without secrets
     #[command(after_help = bundle::SUPPORT_BUNDLE_HELP)]
     SupportBundle(SupportBundle),
+    /// Ask whether a certificate may be issued, for a SCEP server
+    #[command(after_help = scep::SCEP_VERIFIER_HELP)]
+    ScepVerifier(Box<ScepVerifier>),
+    /// Tell which certificates a SCEP server has issued
+    #[command(after_help = scep::SCEP_NOTIFY_HELP)]
+    ScepNotify(Box<ScepNotify>),
     /// Work with plugin files
     #[command(subcommand)]
     Plugin(PluginCommand),
+    /// Make, show and export certificates, and compare them with Entra
+    #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
+    Certificate(CertificateCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {
@@ -114,6 +132,8 @@ pub(crate) enum ConnectorCommand {
     /// Read all devices of a connector's source now
     #[command(after_help = CONNECTOR_SYNC_HELP)]
     Sync(ConnectorSync),
+    #[command(flatten)]
+    Record(RecordCommand),
 }
 
 #[derive(Debug, Subcommand)]

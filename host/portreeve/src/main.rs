@@ -7,6 +7,7 @@ mod assemble;
 mod cli;
 mod commands;
 mod config;
+mod connectors;
 mod deciders;
 mod moment;
 mod output;

@@ -8,24 +8,36 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use portreeve_domain::Timestamp;
 use portreeve_faces::{
-    Configuration, ConfigurationRefused, ConfigurationState, ReloadError, Reloader,
+    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled, Face, ReloadError,
+    Reloader,
 };
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::assemble;
 use crate::config::{Config, Problem, Problems, ProcessEnvironment};
+use crate::connectors::Connectors;
 use crate::deciders::Deciders;
 
 /// Keys of `[server]` whose files are read again.
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 5] = ["clients", "chain", "chains", "policies", "lists"];
+const TABLES: [&str; 6] = [
+    "clients",
+    "connectors",
+    "chain",
+    "chains",
+    "policies",
+    "lists",
+];
 
 /// The configuration of a gateway that runs.
 pub(crate) struct Reloading {
     path: PathBuf,
     reloader: Reloader,
+    connectors: Connectors,
+    /// Whether changes are told, which is decided at the start.
+    tells_changes: bool,
     deciders: Deciders,
     /// With what the process was started.
     started: toml::Table,
@@ -50,6 +62,7 @@ impl fmt::Debug for Reloading {
 pub(crate) struct Snapshot {
     path: PathBuf,
     digest: String,
+    tells_changes: bool,
     shown: toml::Table,
 }
 
@@ -58,6 +71,7 @@ impl Snapshot {
         Self {
             path: config.path.clone(),
             digest: config.digest.clone(),
+            tells_changes: assemble::feed_settings(config).enabled,
             shown: shown(config),
         }
     }
@@ -67,7 +81,7 @@ impl Reloading {
     pub(crate) fn new(
         snapshot: Snapshot,
         reloader: Reloader,
-        deciders: Deciders,
+        (connectors, deciders): (Connectors, Deciders),
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
@@ -91,6 +105,8 @@ impl Reloading {
         Ok(Self {
             path: snapshot.path,
             reloader,
+            connectors,
+            tells_changes: snapshot.tells_changes,
             deciders,
             started: snapshot.shown,
             state: Mutex::new(ConfigurationState {
@@ -105,26 +121,44 @@ impl Reloading {
         })
     }
 
-    async fn read_again(&self) -> Result<ConfigurationState, Problems> {
+    async fn read(&self) -> Result<Config, Problems> {
         let path = self.path.clone();
         let read = move || Config::load(&path, &ProcessEnvironment);
         let read = tokio::task::spawn_blocking(read).await;
-        let config = read.map_err(|error| Problem::nowhere(error.to_string()))??;
-        let shown = shown(&config);
+        read.map_err(|error| Problem::nowhere(error.to_string()))?
+    }
+
+    async fn read_again(&self) -> Result<ConfigurationState, Problems> {
+        let config = self.read().await?;
+        let prepared = self.connectors.prepare(&config).await?;
+        let mut needs_restart = differences(&self.started, &shown(&config));
+        if !self.tells_changes {
+            needs_restart.extend(wants_changes(&config));
+        }
         let digest = config.digest.clone();
         let candidate = self.deciders.load(&config).await?;
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
             .map_err(|error| explain(&error))?;
+        self.connectors.put_in_force(prepared)?;
         self.deciders.put_in_force(candidate);
         Ok(ConfigurationState {
             loaded_at: Timestamp::now(),
             digest,
-            needs_restart: differences(&self.started, &shown),
+            needs_restart,
             refused: None,
         })
     }
+}
+
+/// The clients whose faces live of changes, which are told from the start or not
+/// at all.
+fn wants_changes(config: &Config) -> Vec<String> {
+    let clients = config.clients.0.iter();
+    let wanting = clients.filter(|client| client.faces.contains(&Face::Ise));
+    let keys = wanting.map(|client| format!("clients.{}.faces", client.name.value));
+    keys.collect()
 }
 
 impl Configuration for Reloading {
@@ -159,6 +193,27 @@ impl Configuration for Reloading {
         .boxed()
     }
 
+    fn cycle<'a>(
+        &'a self,
+        name: &'a str,
+        by: &'a str,
+        forced: bool,
+    ) -> BoxFuture<'a, Result<Cycled, CycleError>> {
+        async move {
+            let _turn = self.turn.lock().await;
+            let refused = |Problems(problems): Problems| {
+                let problems = problems.iter().map(text).collect();
+                CycleError::Refused(ConfigurationRefused { problems })
+            };
+            let config = self.read().await.map_err(refused)?;
+            if config.connectors.get(name).is_none() {
+                return Err(CycleError::NoSource(name.to_owned()));
+            }
+            self.connectors.cycle(&config, name, by, forced).await
+        }
+        .boxed()
+    }
+
     fn state(&self) -> ConfigurationState {
         self.state.lock().clone()
     }
@@ -177,9 +232,7 @@ fn seconds(moment: Timestamp) -> i64 {
 
 fn explain(error: &ReloadError) -> Problems {
     let hint = match error {
-        ReloadError::Clients(_) => {
-            "see `[clients.NAME]`; a source that is new is there after a restart"
-        }
+        ReloadError::Clients(_) => "see `[clients.NAME]`",
         ReloadError::Tls(_) => "see `certificate`, `key` and `client-ca` under `[server]`",
         ReloadError::Listeners => "restart the gateway to add or remove the listener with TLS",
         ReloadError::Ended => "the gateway is ending",
@@ -212,7 +265,11 @@ fn differences(started: &toml::Table, now: &toml::Table) -> Vec<String> {
             continue;
         };
         let keys: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-        let read_again = |key: &str| table == "server" && SERVER.contains(&key);
+        let read_again = |key: &str| match table.as_str() {
+            "server" => SERVER.contains(&key),
+            "sources" => key == "order",
+            _ => false,
+        };
         let differing = keys
             .into_iter()
             .filter(|key| !read_again(key) && one.get(*key) != other.get(*key));
@@ -240,9 +297,9 @@ mod tests {
             &[],
         );
         check(
-            "[server]\nlisten = 'a'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '1s'\n[connectors.a]\nttl = '1s'",
-            "[server]\nlisten = 'b'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '2s'\n[connectors.a]\nttl = '2s'\n[store]",
-            &["connectors.a", "server.listen", "store"],
+            "[server]\nlisten = 'a'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '1s'\n[sources]\norder = ['a']\n[connectors.a]\nttl = '1s'",
+            "[server]\nlisten = 'b'\n[cache]\nmax-devices = 1\n[chain]\nverdict-ttl = '2s'\n[sources]\norder = []\nmax-calls = 1\n[connectors.a]\nttl = '2s'\n[store]",
+            &["server.listen", "sources.max-calls", "store"],
         );
     }
 }

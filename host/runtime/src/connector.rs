@@ -15,7 +15,10 @@ use crate::guarded::Guard;
 use crate::limits::{Limits, PageLimits};
 use crate::load::{Plugin, Pre};
 use crate::plugin_log::PluginLog;
-use crate::since_v0_1::{Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest};
+use crate::scep::scep_limits;
+use crate::since_v0_1::{
+    Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest, ScepGuest,
+};
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
 
@@ -105,6 +108,8 @@ pub(crate) struct Inner {
     /// Of its own, with its own instance and breaker: a page that takes long,
     /// or a plugin that breaks over one, does not hold up look-ups.
     pub(crate) page_guard: Guard<ConnectorData, InventoryGuest>,
+    /// Of its own too: who wants certificates does not hold up look-ups.
+    pub(crate) scep_guard: Guard<ConnectorData, ScepGuest>,
 }
 
 impl fmt::Debug for Connector {
@@ -167,6 +172,7 @@ impl Plugin {
                 settings.breaker,
                 Arc::clone(&log),
             ),
+            scep_guard: Guard::new(scep_limits(&limits), settings.breaker, Arc::clone(&log)),
             guard: Guard::new(limits, settings.breaker, log),
         });
         let checking = Arc::clone(&inner);
@@ -243,6 +249,12 @@ impl Connector {
             Ok(checked(examined, report))
         };
         self.inner.shared.workers.run(call).await
+    }
+
+    /// Hosts at which it was answered and that it found out itself: none of its
+    /// grants names them. The latest first.
+    pub fn discovered(&self) -> Vec<String> {
+        self.inner.start.egress.discovered()
     }
 
     /// How it is doing.

@@ -1,5 +1,5 @@
 //! What tests and benches need beside the Rust toolchain: Debian packages for
-//! the real FreeRADIUS and for measuring, and the third-party clients of the
+//! the real FreeRADIUS, a real SCEP server and for measuring, and the third-party clients of the
 //! simulated tenant.
 
 use std::fs;
@@ -23,6 +23,7 @@ const TESTS: &[Package] = &[
         &["/usr/bin/eapol_test", "/usr/sbin/eapol_test"],
     ),
     ("openssl", &["/usr/bin/openssl"]),
+    ("scep", &["/usr/bin/scepserver"]),
     ("python3-venv", &["/usr/share/doc/python3-venv"]),
 ];
 

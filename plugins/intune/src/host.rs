@@ -30,28 +30,16 @@ impl Host {
 
 impl Services for Host {
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
-        let id = request_id();
-        let result = Request::get(url)
-            .header("accept", accept)
-            .header("client-request-id", &id)
-            .send();
-        // Microsoft's support asks for the id of a request that went wrong.
-        match &result {
-            Ok(response) if response.status == 200 => {}
-            Ok(response) => portreeve_plugin::warn!(
-                "the answer is not the wanted one",
-                code = format!("status-{}", response.status),
-                client_request_id = id,
-                request_id = response.header("request-id").unwrap_or_default()
-            ),
-            Err(error) => portreeve_plugin::warn!(
-                "there is no answer",
-                code = errors::word(error),
-                error = format!("{error:?}"),
-                client_request_id = id
-            ),
-        }
-        result
+        send(Request::get(url).header("accept", accept))
+    }
+
+    fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, Error> {
+        let request = Request::post(url, body)
+            .header("accept", "application/json")
+            .header("content-type", "application/json");
+        send(headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        }))
     }
 
     fn now_ms(&self) -> u64 {
@@ -97,6 +85,29 @@ impl Services for Host {
     fn renew_credential(&self, slot: &str) -> Info {
         credentials::renew(slot)
     }
+}
+
+/// Sends a request under an id of its own.
+fn send(request: Request) -> Result<Response, Error> {
+    let id = request_id();
+    let result = request.header("client-request-id", &id).send();
+    // Microsoft's support asks for the id of a request that went wrong.
+    match &result {
+        Ok(response) if response.status == 200 => {}
+        Ok(response) => portreeve_plugin::warn!(
+            "the answer is not the wanted one",
+            code = format!("status-{}", response.status),
+            client_request_id = id,
+            request_id = response.header("request-id").unwrap_or_default()
+        ),
+        Err(error) => portreeve_plugin::warn!(
+            "there is no answer",
+            code = errors::word(error),
+            error = format!("{error:?}"),
+            client_request_id = id
+        ),
+    }
+    result
 }
 
 /// An id of the shape of a GUID (RFC 9562 version 8). It has to be different

@@ -7,7 +7,8 @@
 //!
 //! The parts: `discovery` finds the service, `retrieval` asks it, `answer` reads
 //! what it says and `device` makes a device record of it, `check` tries all of
-//! that for an administrator, `inventory` reads the whole fleet from Graph,
+//! that for an administrator, `inventory` reads the whole fleet from Graph, `scep`
+//! asks about certificate requests and tells what became of them,
 //! `errors` says what a failure means. Everything but
 //! this file talks to its host through the trait in `services`, so it runs in
 //! plain tests as well.
@@ -24,6 +25,7 @@ mod host;
 mod identifier;
 mod inventory;
 mod retrieval;
+mod scep;
 mod services;
 mod settings;
 mod xml;
@@ -31,6 +33,8 @@ mod xml;
 use portreeve_plugin::connector::inventory::{Guest as Inventory, Page, SyncError};
 use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
+use portreeve_plugin::scep::requests::{Failed, Guest as Scep, Issued, Request, Verdict};
+use portreeve_plugin::scep::revocations::{Guest as Revocations, Outcome as Revoked, Revocation};
 use portreeve_plugin::{ConfigProblem, CredentialSlot, Descriptor, Plugin, log};
 
 use errors::Party;
@@ -64,8 +68,9 @@ impl Plugin for Intune {
                 slot(
                     Party::Intune,
                     "The same application, for Intune itself. Scope \
-                     `https://api.manage.microsoft.com//.default`, with both slashes.",
-                    &[Party::Intune],
+                     `https://api.manage.microsoft.com//.default`, with both slashes. The \
+                     permission scep_challenge_provider is for certificate requests only.",
+                    &[Party::Intune, Party::Scep],
                 ),
             ],
         }
@@ -109,6 +114,40 @@ impl Inventory for Intune {
     }
 }
 
+impl Scep for Intune {
+    fn validate(request: Request) -> Result<Verdict, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        scep::validate(&Host, &settings, &request)
+    }
+
+    fn notify_success(request: Request, issued: Issued) -> Result<(), Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        scep::notify_success(&Host, &settings, &request, &issued)
+    }
+
+    fn notify_failure(request: Request, failed: Failed) -> Result<(), Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        scep::notify_failure(&Host, &settings, &request, &failed)
+    }
+}
+
+impl Revocations for Intune {
+    fn pending(limit: u32, issuer: Option<String>) -> Result<Vec<Revocation>, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        scep::pending(&Host, &settings, limit, issuer.as_deref())
+    }
+
+    fn report(outcomes: Vec<Revoked>) -> Result<(), Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        scep::report(&Host, &settings, &outcomes)
+    }
+}
+
 fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
     CredentialSlot {
         name: party.slot().to_owned(),
@@ -126,3 +165,5 @@ fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
 
 portreeve_plugin::export_connector!(Intune);
 portreeve_plugin::export_inventory!(Intune);
+portreeve_plugin::export_scep!(Intune);
+portreeve_plugin::export_revocations!(Intune);

@@ -14,11 +14,13 @@ pub(crate) const SCHEMA: &str = include_str!("../settings.schema.json");
 pub(crate) struct Settings {
     pub(crate) graph_url: String,
     pub(crate) service_hosts: Vec<String>,
+    pub(crate) service_url: Option<String>,
     pub(crate) service_version: u8,
     pub(crate) discovery_cache_hours: u32,
     pub(crate) inventory: Inventory,
     pub(crate) delta: Delta,
     pub(crate) non_compliant_list: bool,
+    pub(crate) provider_name: String,
 }
 
 /// Where the whole fleet is read from.
@@ -54,11 +56,13 @@ impl Default for Settings {
             ]
             .map(str::to_owned)
             .to_vec(),
+            service_url: None,
             service_version: 3,
             discovery_cache_hours: 24,
             inventory: Inventory::default(),
             delta: Delta::default(),
             non_compliant_list: false,
+            provider_name: concat!("Portreeve ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }
@@ -122,6 +126,9 @@ impl Settings {
                 format!("`{}` is more than 168", self.discovery_cache_hours),
             );
         }
+        if let Some(message) = provider_problem(&self.provider_name) {
+            refuse("/provider-name".to_owned(), message);
+        }
         if self.non_compliant_list && self.inventory == Inventory::Off {
             refuse(
                 "/non-compliant-list".to_owned(),
@@ -171,6 +178,16 @@ impl ServiceVersion {
             Self::V3 => 3,
         }
     }
+}
+
+/// It becomes the value of a header (RFC 9110, section 5.5).
+fn provider_problem(name: &str) -> Option<String> {
+    if name.trim().is_empty() {
+        return Some("the name and version of who issues certificates are missing".to_owned());
+    }
+    let plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~')) && name.trim() == name;
+    (!plain || name.len() > 128)
+        .then(|| format!("`{name}` is no name and version of at most 128 plain characters"))
 }
 
 fn graph_problem(url: &str) -> Option<String> {
@@ -278,6 +295,14 @@ mod tests {
         check(
             r#"{"non-compliant-list":true,"inventory":"graph","service-version":2}"#,
             &[("/non-compliant-list", "only `service-version` 3")],
+        );
+        check(
+            r#"{"provider-name":" "}"#,
+            &[("/provider-name", "are missing")],
+        );
+        check(
+            r#"{"provider-name":"Contoso CA\n1.0"}"#,
+            &[("/provider-name", "plain characters")],
         );
         check(
             r#"{"discovery-cache-hours":169}"#,

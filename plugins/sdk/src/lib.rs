@@ -31,6 +31,8 @@ pub mod http;
 pub mod log;
 #[cfg(feature = "policy")]
 pub mod policy;
+#[cfg(feature = "scep")]
+pub mod scep;
 pub mod settings;
 
 #[doc(hidden)]

@@ -12,6 +12,12 @@
 //! | `DELETE /devices/{guid}` | | removes a device |
 //! | `POST /move` | `"not-found"`, `"redirected"` or `"refused"` | moves to a new scale unit |
 //! | `POST /advance` | seconds | moves the clock forward |
+//! | `POST /challenges` | a [`Challenge`] | gives the challenge password for a certificate request |
+//! | `GET /notifications` | | what was told about certificates |
+//! | `PUT /revocations` | a [`Revocation`] | wants a certificate revoked |
+//! | `GET /revocations` | | those that nobody has told about yet |
+//! | `GET /revocations/results` | | what became of the others |
+//! | `PUT /grants` | `["intune","scep_challenge_provider"]` | consents to a permission |
 //! | `PUT /options` | [`Options`] | changes how the services answer |
 //!
 //! It asks nobody for a password: whoever can reach it may do all of this to a simulated tenant.
@@ -27,7 +33,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::device::Device;
+use crate::entra::Resource;
 use crate::fault::{Fault, Step};
+use crate::scep::{Challenge, Notification, Revocation, RevocationResult};
 use crate::tenant::{Moved, Tenant};
 
 /// What the tenant is doing.
@@ -91,6 +99,11 @@ pub fn router(tenant: Tenant) -> Router {
         .route("/move", post(move_scale_unit))
         .route("/advance", post(advance))
         .route("/options", put(options))
+        .route("/challenges", post(challenge))
+        .route("/notifications", get(notifications))
+        .route("/revocations", put(revoke).get(revocations))
+        .route("/revocations/results", get(revocation_results))
+        .route("/grants", put(grant))
         .with_state(tenant)
 }
 
@@ -207,5 +220,40 @@ async fn options(Extension(tenant): Extension<Tenant>, Json(options): Json<Optio
     if let Some(seconds) = options.token_lifetime_seconds {
         tenant.set_token_lifetime(Duration::from_secs(seconds));
     }
+    StatusCode::NO_CONTENT
+}
+
+async fn challenge(
+    Extension(tenant): Extension<Tenant>,
+    Json(challenge): Json<Challenge>,
+) -> Json<String> {
+    Json(tenant.challenge(&challenge))
+}
+
+async fn notifications(Extension(tenant): Extension<Tenant>) -> Json<Vec<Notification>> {
+    Json(tenant.notifications())
+}
+
+async fn revoke(
+    Extension(tenant): Extension<Tenant>,
+    Json(revocation): Json<Revocation>,
+) -> StatusCode {
+    tenant.revoke_certificate(revocation);
+    StatusCode::NO_CONTENT
+}
+
+async fn revocations(Extension(tenant): Extension<Tenant>) -> Json<Vec<Revocation>> {
+    Json(tenant.pending_revocations())
+}
+
+async fn revocation_results(Extension(tenant): Extension<Tenant>) -> Json<Vec<RevocationResult>> {
+    Json(tenant.revocation_results())
+}
+
+async fn grant(
+    Extension(tenant): Extension<Tenant>,
+    Json((resource, role)): Json<(Resource, String)>,
+) -> StatusCode {
+    tenant.grant(resource, &role);
     StatusCode::NO_CONTENT
 }

@@ -1,5 +1,6 @@
 //! A simulated cloud tenant: Microsoft Entra, the parts of Microsoft Graph that name service
-//! endpoints and list managed devices, and Intune's compliance service for network access control.
+//! endpoints and list managed devices, Intune's compliance service for network access control, and its
+//! services for certification authorities.
 //!
 //! It stands in for the real cloud in tests and in the demo, so it really verifies: secrets and
 //! signed assertions, scopes, audiences, times and roles; and it refuses in the words of the real
@@ -32,6 +33,7 @@ pub mod device;
 mod entra;
 mod fault;
 mod graph;
+mod scep;
 mod server;
 mod tenant;
 
@@ -40,4 +42,5 @@ pub use device::well_known;
 pub use device::{Compliance, Device, Mac, User};
 pub use entra::{RegistrationError, Resource};
 pub use fault::{Fault, RetryAfter, Step};
+pub use scep::{Challenge, Notification, Revocation, RevocationResult};
 pub use tenant::{Builder, Moved, StartError, Tenant};

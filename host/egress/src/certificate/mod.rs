@@ -1,5 +1,9 @@
 //! The certificate and private key with which the gateway proves who it is to an identity provider.
 
+mod details;
+mod file;
+mod fresh;
+mod manifest;
 mod pem;
 mod pfx;
 
@@ -17,6 +21,11 @@ use x509_parser::{
     public_key::PublicKey,
     x509::SubjectPublicKeyInfo,
 };
+
+pub use details::CertificateDetails;
+pub use file::{certificates_in, is_pem};
+pub use fresh::{FreshCertificate, FreshCertificateError, KeySize};
+pub use manifest::{KeyCredential, ManifestEntry, read_manifest};
 
 use crate::Secret;
 
@@ -72,13 +81,7 @@ impl ClientCertificate {
     /// A missing password is the same as an empty one. Files whose password is null rather than
     /// empty, which some libraries write, do not open.
     pub fn from_pfx(file: &[u8], password: Option<&Secret>) -> Result<Self, CertificateFileError> {
-        let password = password.map_or("", Secret::expose);
-        let contents = pfx::read(file, password).map_err(|error| match error {
-            CertificateFileError::WrongPassword if password.is_empty() => {
-                CertificateFileError::PasswordMissing
-            }
-            error => error,
-        })?;
+        let contents = Self::contents(file, password)?;
         let mut last = CertificateFileError::NoKey;
         for key in &contents.keys {
             match Self::pair(key, &contents.certificates) {
@@ -87,6 +90,26 @@ impl ClientCertificate {
             }
         }
         Err(last)
+    }
+
+    /// All certificates of a PFX file, that of the key first if there is one.
+    pub fn chain_in_pfx(
+        file: &[u8],
+        password: Option<&Secret>,
+    ) -> Result<Vec<Vec<u8>>, CertificateFileError> {
+        let contents = Self::contents(file, password)?;
+        let mut found = contents.certificates;
+        let own = contents
+            .keys
+            .iter()
+            .find_map(|key| Self::pair(key, &found).ok());
+        if let Some(own) = own {
+            found.sort_by_key(|der| der != own.der());
+        }
+        if found.is_empty() {
+            return Err(CertificateFileError::NoCertificate);
+        }
+        Ok(found)
     }
 
     /// Reads PEM text: one or more certificates, and a private key as PKCS#8 (plain or encrypted)
@@ -99,6 +122,19 @@ impl ClientCertificate {
         let certificates = pem::certificates(certificates)?;
         let key = pem::private_key(key, password)?;
         Self::pair(&key, &certificates)
+    }
+
+    fn contents(
+        file: &[u8],
+        password: Option<&Secret>,
+    ) -> Result<pfx::Contents, CertificateFileError> {
+        let password = password.map_or("", Secret::expose);
+        pfx::read(file, password).map_err(|error| match error {
+            CertificateFileError::WrongPassword if password.is_empty() => {
+                CertificateFileError::PasswordMissing
+            }
+            error => error,
+        })
     }
 
     fn pair(

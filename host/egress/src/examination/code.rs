@@ -25,6 +25,7 @@ codes! {
     LOGIN_CERTIFICATE_UNTRUSTED = "login-certificate-untrusted",
     LOGIN_CONNECTION = "login-connection",
     LOGIN_NAME_RESOLUTION = "login-name-resolution",
+    LOGIN_PROXY = "login-proxy",
     LOGIN_TIMEOUT = "login-timeout",
     LOGIN_TLS = "login-tls",
     NOT_A_TOKEN_ENDPOINT = "not-a-token-endpoint",

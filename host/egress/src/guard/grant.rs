@@ -29,6 +29,11 @@ impl HostGrant {
     pub fn matches(&self, url: &Url) -> bool {
         self.0.matches(url)
     }
+
+    /// Whether it stands for more than one name.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        self.to_string().contains("*.")
+    }
 }
 
 impl FromStr for HostGrant {

@@ -112,12 +112,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://", self.scheme.as_str())?;
-        match &self.host {
-            HostPattern::Exact(name) => formatter.write_str(name)?,
-            HostPattern::Below(domain) => write!(formatter, "*.{domain}")?,
-            HostPattern::Address(IpAddr::V4(address)) => write!(formatter, "{address}")?,
-            HostPattern::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]")?,
-        }
+        write!(formatter, "{}", self.host)?;
         if self.port != self.scheme.default_port() {
             write!(formatter, ":{}", self.port)?;
         }
@@ -125,8 +120,19 @@ impl fmt::Display for Origin {
     }
 }
 
+impl fmt::Display for HostPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => formatter.write_str(name),
+            Self::Below(domain) => write!(formatter, "*.{domain}"),
+            Self::Address(IpAddr::V4(address)) => write!(formatter, "{address}"),
+            Self::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]"),
+        }
+    }
+}
+
 impl HostPattern {
-    fn parse(text: &str) -> Result<Self, PatternError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, PatternError> {
         if text.is_empty() {
             return Err(PatternError::NoHost);
         }
@@ -167,7 +173,7 @@ impl HostPattern {
         }
     }
 
-    fn matches(&self, host: &Host<&str>) -> bool {
+    pub(crate) fn matches(&self, host: &Host<&str>) -> bool {
         match (self, host) {
             (Self::Exact(name), Host::Domain(domain)) => without_trailing_dot(domain) == name,
             (Self::Below(parent), Host::Domain(domain)) => without_trailing_dot(domain)

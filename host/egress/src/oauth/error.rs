@@ -116,6 +116,11 @@ impl TokenError {
                 code::LOGIN_NAME_RESOLUTION,
                 "the host of the token URL has no address; check the token URL and the name servers",
             ),
+            EgressError::Proxy { .. } => (
+                TokenErrorKind::Unavailable,
+                code::LOGIN_PROXY,
+                "the proxy on the way does not let the request through; check `proxy` and what the proxy allows",
+            ),
             EgressError::Timeout => (
                 TokenErrorKind::Unavailable,
                 code::LOGIN_TIMEOUT,

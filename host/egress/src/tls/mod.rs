@@ -27,17 +27,32 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots
 });
 
-/// The client's side of TLS: system roots and the operator's own, no client certificate.
-pub(crate) fn client_config(
+/// The operator's own roots and, if wanted, those of the system.
+pub(crate) fn trusted(
     extra_roots: &[CertificateDer<'static>],
-) -> Result<ClientConfig, SettingsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut roots = SYSTEM_ROOTS.clone();
+    system_roots: bool,
+) -> Result<RootCertStore, SettingsError> {
+    let mut roots = if system_roots {
+        SYSTEM_ROOTS.clone()
+    } else {
+        RootCertStore::empty()
+    };
     for root in extra_roots {
         roots
             .add(root.clone())
             .map_err(|error| SettingsError::TrustRoot(error.to_string()))?;
     }
+    Ok(roots)
+}
+
+/// The client's side of TLS: the operator's own roots and, if wanted, those of the system; no client
+/// certificate.
+pub(crate) fn client_config(
+    extra_roots: &[CertificateDer<'static>],
+    system_roots: bool,
+) -> Result<ClientConfig, SettingsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let roots = trusted(extra_roots, system_roots)?;
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|_| SettingsError::NoTrustRoots)?;

@@ -10,6 +10,7 @@ mod credentials;
 mod guard;
 mod limits;
 mod oauth;
+mod proxy;
 mod server;
 mod tls;
 

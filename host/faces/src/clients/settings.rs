@@ -128,11 +128,13 @@ pub enum Face {
     Clearpass,
     /// `/v1/devices`: what the sources know about all devices.
     Inventory,
+    /// `/v1/scep/…`: validation of certificate requests.
+    Scep,
 }
 
 impl Face {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rest,
         Self::Radius,
         Self::Metrics,
@@ -144,6 +146,7 @@ impl Face {
         Self::Jamf,
         Self::Clearpass,
         Self::Inventory,
+        Self::Scep,
     ];
 
     /// The word for it in the configuration, logs and metrics.
@@ -160,6 +163,7 @@ impl Face {
             Self::Jamf => "jamf",
             Self::Clearpass => "clearpass",
             Self::Inventory => "inventory",
+            Self::Scep => "scep",
         }
     }
 

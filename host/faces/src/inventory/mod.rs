@@ -49,7 +49,7 @@ async fn devices(
     request: Request,
 ) -> Result<Response, Problem> {
     let query = request.uri().query().unwrap_or_default();
-    let sources: Vec<Arc<str>> = faces.gateway.source_names().cloned().collect();
+    let sources = faces.gateway.source_names();
     let accept = request.headers().get(ACCEPT);
     let accept = accept.and_then(|value| value.to_str().ok());
     match parameters::read(query, accept, &sources, &client.connection.view)? {

@@ -137,7 +137,7 @@ impl Server {
         });
         let issuers = tls::common_issuers(tls);
         let clients = settings.clients.clone();
-        let sources: Vec<_> = gateway.source_names().cloned().collect();
+        let sources = gateway.source_names();
         let known = Clients::new(RosterSettings {
             clients: settings.clients,
             sources: &sources,

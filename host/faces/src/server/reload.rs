@@ -76,7 +76,7 @@ impl Reloader {
         let configs = configs.collect::<Result<Vec<_>, _>>();
         let configs = configs.map_err(|error| ReloadError::Tls(error.to_string()))?;
         let faces = self.faces.upgrade().ok_or(ReloadError::Ended)?;
-        let sources: Vec<_> = faces.gateway.source_names().cloned().collect();
+        let sources = faces.gateway.source_names();
         let roster = faces.clients.prepare(RosterSettings {
             clients,
             sources: &sources,

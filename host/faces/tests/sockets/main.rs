@@ -26,6 +26,7 @@ mod pubsub;
 mod pxgrid;
 mod quarantine;
 mod reload;
+mod scep;
 mod schema;
 mod sessions;
 mod shutdown;

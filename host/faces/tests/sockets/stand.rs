@@ -25,7 +25,7 @@ use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
     CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
     InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError, PolicySettings,
-    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings,
+    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings, Vouching,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -64,7 +64,7 @@ pub(crate) const NARROW: &str = "Bearer narrow-key";
 
 /// Its inventory has one page with one device, or none while it is broken.
 #[derive(Debug, Default)]
-struct Mdm {
+pub(crate) struct Mdm {
     broken: AtomicBool,
     /// A question that is never answered has come.
     hangs: Notify,
@@ -142,6 +142,10 @@ impl Source for Mdm {
         std::future::ready(page).boxed()
     }
 
+    fn vouching(&self) -> Option<&dyn Vouching> {
+        Some(self)
+    }
+
     fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
         async { CheckReport::default() }.boxed()
     }
@@ -210,6 +214,9 @@ fn gateway(
             negative_ttl: Duration::from_mins(1),
         },
         timeout: Duration::from_secs(5),
+        enabled: true,
+        requery: None,
+        about: Arc::default(),
     };
     let policy = PolicySettings {
         name: "baseline".into(),
@@ -258,6 +265,7 @@ fn memory(kept: Option<&Path>) -> (Arc<Memory>, Option<Writer>) {
 /// Read when somebody asks for it.
 fn inventory(mdm: &Arc<Mdm>, memory: &Arc<Memory>) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "contoso".into(),
         source: Arc::clone(mdm) as Arc<dyn Source>,
         picture: Arc::new(SourcePicture::new(memory, "contoso").unwrap()),
@@ -336,6 +344,7 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
         narrow,
         client("auditor", bearer("auditor-key"), &[Face::Inventory]),
         client("script", bearer("script-key"), &[Face::Rest]),
+        client("scep", bearer("scep-key"), &[Face::Scep]),
         patient,
         client("radius", basic, &[Face::Radius]),
         client("monitor", bearer("monitor-key"), &[Face::Metrics]),

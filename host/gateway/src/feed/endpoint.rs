@@ -12,6 +12,7 @@ use crate::answer::subject;
 use crate::conflict::contradict;
 use crate::fetch::Fetcher;
 use crate::recall::Sighting;
+use crate::sources::Sources;
 use crate::{Gateway, Record};
 
 /// What was found about an endpoint.
@@ -37,15 +38,17 @@ const SHORTEST: Duration = Duration::from_secs(1);
 impl Gateway {
     /// The record that speaks for the endpoint of a record: that of the first
     /// of `sources`, in the operator's order, that knows the same hardware.
-    pub(crate) fn speaker(&self, record: &Record, sources: SourceSet) -> Record {
-        let source = record.source().0;
-        if source > 0 {
-            let names = hardware(record);
-            for earlier in (0..source).filter(|it| sources.contains(usize::from(*it))) {
-                if let Some(other) = self.same_hardware(record, SourceId(earlier), &names) {
-                    // Which may be taken for another one in turn.
-                    return self.speaker(&other, sources);
-                }
+    pub(crate) fn speaker(&self, record: &Record, seen: SourceSet) -> Record {
+        self.speaker_of(&self.rules.load_full().sources, record, seen)
+    }
+
+    fn speaker_of(&self, sources: &Sources, record: &Record, seen: SourceSet) -> Record {
+        let mut names = None;
+        for earlier in sources.before(record.source(), seen) {
+            let names = names.get_or_insert_with(|| hardware(record));
+            if let Some(other) = self.same_hardware(record, earlier, names) {
+                // Which may be taken for another one in turn.
+                return self.speaker_of(sources, &other, seen);
             }
         }
         record.clone()
@@ -75,15 +78,15 @@ impl Gateway {
     /// The records of other sources that may be about the same endpoint.
     pub(crate) fn relatives(&self, record: &Record) -> Vec<Record> {
         let mut relatives: Vec<Record> = Vec::new();
-        if self.fetchers.len() < 2 {
+        let rules = self.rules.load();
+        let sources = rules.sources.asked();
+        let mut others = sources.iter().map(|fetcher| fetcher.id());
+        if !others.any(|id| id != record.source()) {
             return relatives;
         }
         for name in hardware(record) {
-            for source in 0..self.fetchers.len() {
-                let source = SourceId(u16::try_from(source).unwrap_or(u16::MAX));
-                if source == record.source() {
-                    continue;
-                }
+            let ids = sources.iter().map(|fetcher| fetcher.id());
+            for source in ids.filter(|id| *id != record.source()) {
                 let found = self
                     .memory
                     .devices()
@@ -135,17 +138,18 @@ impl Gateway {
         }
         let now = Timestamp::now();
         let sees = connection.view.sources;
-        let peek = |(place, fetcher): (usize, &Arc<Fetcher>)| {
-            if sees.contains(place) {
+        let rules = self.rules.load_full();
+        let sources = &rules.sources;
+        let peek = |fetcher: &Arc<Fetcher>| {
+            if sees.contains(fetcher.place()) {
                 fetcher.peek(&best, now)
             } else {
                 Sighting::Hidden
             }
         };
-        let sightings: Vec<Sighting> = self.fetchers.iter().enumerate().map(peek).collect();
+        let sightings: Vec<Sighting> = sources.asked().iter().map(peek).collect();
         let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
-        let picture = self.picture(&sightings);
-        let rules = self.rules.load_full();
+        let picture = self.picture(sources, &sightings, sees);
         let subject = Arc::new(subject(&question, &picture, &rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
         let chain = rules.chain(connection);
@@ -158,7 +162,7 @@ impl Gateway {
             matches!(sighting, Sighting::Found { record: found, .. }
                 if found.identity() == record.identity())
         };
-        let expiries = self.fetchers.iter().zip(&sightings);
+        let expiries = sources.asked().iter().zip(&sightings);
         let expiries = expiries.filter_map(|(fetcher, sighting)| match sighting {
             Sighting::Found { record, .. } => Some(fetcher.expires_at(record)),
             _ => None,

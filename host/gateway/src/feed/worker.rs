@@ -162,9 +162,12 @@ impl<'a> Worker<'a> {
     /// have been taken for, and tells what has changed.
     async fn look(&mut self, gateway: &Gateway, touched: &Record, occasion: Occasion) {
         let present = self.memory.devices().get(touched.source(), &touched.key());
+        // A source that is switched off has none that count.
+        let sources = Arc::clone(&gateway.rules.load().sources);
+        let present = present.filter(|record| sources.asks(record.source()));
         let present = present.map(Record::detach);
         let mut records: Vec<Record> = present.into_iter().collect();
-        if gateway.fetchers.len() > 1 {
+        if sources.all().len() > 1 {
             let old = self.feed.standings.lock().get(touched.identity()).cloned();
             let old = old.map(|entry| entry.record);
             let named = [Some(touched), records.first(), old.as_ref()];

@@ -75,4 +75,7 @@ pub enum RequestError {
     /// The operator does not want it.
     #[error("the inventory of source `{0}` is switched off")]
     Disabled(Arc<str>),
+    /// The operator does not want the source to be asked.
+    #[error("source `{0}` is switched off")]
+    SwitchedOff(Arc<str>),
 }

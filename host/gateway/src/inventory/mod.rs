@@ -32,6 +32,7 @@ mod worker;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use portreeve_domain::Timestamp;
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -52,7 +53,7 @@ use self::worker::Worker;
 use crate::Source;
 
 /// One source, and where its pages go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct InventorySource {
     /// Name of the connector instance.
     pub name: Arc<str>,
@@ -62,20 +63,51 @@ pub struct InventorySource {
     pub picture: Arc<dyn Picture>,
     /// When and how it is read.
     pub settings: InventorySettings,
+    /// Whether the operator has the source asked at all.
+    pub switched_on: bool,
+}
+
+impl InventorySource {
+    /// Whether a worker of the other one can go on with this one.
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.source, &other.source)
+            && self.settings == other.settings
+            && self.switched_on == other.switched_on
+    }
+
+    fn check(&self) -> Result<(), RequestError> {
+        let name = || Arc::clone(&self.name);
+        if !self.settings.enabled {
+            return Err(RequestError::Disabled(name()));
+        }
+        if !self.source.has_inventory() {
+            return Err(RequestError::NoInventory(name()));
+        }
+        if !self.switched_on {
+            return Err(RequestError::SwitchedOff(name()));
+        }
+        Ok(())
+    }
 }
 
 /// The inventories of all sources.
 #[derive(Debug)]
 pub struct Inventory {
-    sources: Vec<Kept>,
+    /// In the operator's order.
+    sources: Mutex<Vec<Kept>>,
+    metrics: Metrics,
     tasks: TaskTracker,
     stop: CancellationToken,
+    clock: fn() -> Timestamp,
 }
 
 #[derive(Debug)]
 struct Kept {
-    name: Arc<str>,
+    source: InventorySource,
     worker: Result<Arc<Worker>, RequestError>,
+    /// Is set once the last worker of this source has ended. Two at once would
+    /// not agree about how far it is read.
+    ended: watch::Receiver<bool>,
 }
 
 impl Inventory {
@@ -97,38 +129,95 @@ impl Inventory {
         registry: &Registry,
         clock: fn() -> Timestamp,
     ) -> Result<Self, prometheus::Error> {
-        let metrics = Metrics::register(registry)?;
-        let tasks = TaskTracker::new();
-        let stop = CancellationToken::new();
-        let start = |source: InventorySource| {
-            let name = source.name;
-            let worker = if !source.settings.enabled {
-                Err(RequestError::Disabled(Arc::clone(&name)))
-            } else if !source.source.has_inventory() {
-                Err(RequestError::NoInventory(Arc::clone(&name)))
-            } else {
-                let worker = Arc::new(Worker {
-                    source: source.source,
-                    picture: source.picture,
-                    settings: source.settings.bounded(),
-                    reporter: Reporter::new(Arc::clone(&name), metrics.of(&name)),
-                    turns: Turns::new(),
-                    stop: stop.clone(),
-                    clock,
-                });
-                let serving = Arc::clone(&worker);
-                tasks.spawn(async move { serving.serve().await });
-                Ok(worker)
-            };
-            Kept { name, worker }
+        let inventory = Self {
+            sources: Mutex::default(),
+            metrics: Metrics::register(registry)?,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            clock,
         };
-        let sources = sources.into_iter().map(start).collect();
-        tasks.close();
-        Ok(Self {
-            sources,
-            tasks,
-            stop,
-        })
+        inventory.replace(sources);
+        Ok(inventory)
+    }
+
+    /// Reads other sources from now on, or the same ones otherwise. A source
+    /// that stays as it is goes on; another one begins where the last page of
+    /// it was kept.
+    pub fn replace(&self, sources: Vec<InventorySource>) {
+        let mut kept = self.sources.lock();
+        let mut before = std::mem::take(&mut *kept);
+        for source in sources {
+            let same = before.iter().position(|it| it.source.name == source.name);
+            let before = same.map(|place| before.swap_remove(place));
+            kept.push(match before {
+                Some(before) if before.source.is_same(&source) => before,
+                before => self.begin(source, before),
+            });
+        }
+        for gone in &before {
+            gone.stop();
+        }
+    }
+
+    /// Has one source read, or no more. Whether there is one of that name.
+    pub fn switch(&self, name: &str, on: bool) -> bool {
+        let mut sources = self.sources.lock();
+        let Some(place) = sources.iter().position(|kept| *kept.source.name == *name) else {
+            return false;
+        };
+        if sources
+            .get(place)
+            .is_some_and(|it| it.source.switched_on != on)
+        {
+            let before = sources.remove(place);
+            let source = InventorySource {
+                switched_on: on,
+                ..before.source.clone()
+            };
+            let kept = self.begin(source, Some(before));
+            sources.insert(place, kept);
+        }
+        true
+    }
+
+    fn begin(&self, source: InventorySource, before: Option<Kept>) -> Kept {
+        let before = before.map(|before| {
+            before.stop();
+            before.ended
+        });
+        if let Err(error) = source.check() {
+            let ended = before.unwrap_or_else(|| watch::channel(true).1);
+            return Kept {
+                source,
+                worker: Err(error),
+                ended,
+            };
+        }
+        let reporter = Reporter::new(Arc::clone(&source.name), self.metrics.of(&source.name));
+        let worker = Arc::new(Worker {
+            source: Arc::clone(&source.source),
+            picture: Arc::clone(&source.picture),
+            settings: source.settings.clone().bounded(),
+            reporter,
+            turns: Turns::new(),
+            stop: self.stop.child_token(),
+            clock: self.clock,
+        });
+        let (end, ended) = watch::channel(false);
+        let serving = Arc::clone(&worker);
+        self.tasks.spawn(async move {
+            if let Some(mut before) = before {
+                // It has ended, too, if it cannot tell any more.
+                let _ = before.wait_for(|ended| *ended).await;
+            }
+            serving.serve().await;
+            end.send_replace(true);
+        });
+        Kept {
+            source,
+            worker: Ok(worker),
+            ended,
+        }
     }
 
     /// Asks for a run of one source's inventory, now: a full one, or whatever
@@ -148,19 +237,20 @@ impl Inventory {
     pub(crate) fn standing(
         &self,
         name: &str,
-    ) -> Result<(Progress, &InventorySettings), RequestError> {
+    ) -> Result<(Progress, InventorySettings), RequestError> {
         let worker = self.worker(name)?;
         let progress = worker.reporter.watch().borrow().clone();
-        Ok((progress, &worker.settings))
+        Ok((progress, worker.settings.clone()))
     }
 
     /// How far every inventory is, in the operator's order. `None` for sources
     /// that have none, or whose is switched off.
     pub fn status(&self) -> Vec<(Arc<str>, Option<Progress>)> {
-        let status = self.sources.iter().map(|kept| {
+        let sources = self.sources.lock();
+        let status = sources.iter().map(|kept| {
             let worker = kept.worker.as_ref().ok();
             let progress = worker.map(|worker| worker.reporter.watch().borrow().clone());
-            (Arc::clone(&kept.name), progress)
+            (Arc::clone(&kept.source.name), progress)
         });
         status.collect()
     }
@@ -169,13 +259,23 @@ impl Inventory {
     /// before the store is closed.
     pub async fn shutdown(&self) {
         self.stop.cancel();
+        self.tasks.close();
         self.tasks.wait().await;
     }
 
-    fn worker(&self, name: &str) -> Result<&Arc<Worker>, RequestError> {
-        let kept = self.sources.iter().find(|kept| *kept.name == *name);
+    fn worker(&self, name: &str) -> Result<Arc<Worker>, RequestError> {
+        let sources = self.sources.lock();
+        let kept = sources.iter().find(|kept| *kept.source.name == *name);
         let kept = kept.ok_or_else(|| RequestError::NoSource(name.into()))?;
-        kept.worker.as_ref().map_err(Clone::clone)
+        kept.worker.clone()
+    }
+}
+
+impl Kept {
+    fn stop(&self) {
+        if let Ok(worker) = &self.worker {
+            worker.stop.cancel();
+        }
     }
 }
 

@@ -63,7 +63,7 @@ impl InventoryState {
     }
 
     /// A new full read from the start.
-    pub(super) fn restarted(&self, now: Timestamp) -> Self {
+    pub(crate) fn restarted(&self, now: Timestamp) -> Self {
         Self::full(self.epoch.wrapping_add(1).max(1), now)
     }
 

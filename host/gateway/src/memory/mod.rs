@@ -10,7 +10,7 @@ mod room;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock, mpsc};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use portreeve_cache::packed::Words;
 use portreeve_cache::{CacheSettings, Restoring, SourceId};
 use portreeve_domain::{Device, Identifier, Timestamp};
@@ -31,8 +31,9 @@ const OF_NO_READ: u32 = 0;
 #[derive(Debug)]
 pub struct Memory {
     devices: DeviceCache,
-    /// Names of the sources; a [`SourceId`] is the place of one.
-    sources: Vec<Arc<str>>,
+    /// Names of the sources; a [`SourceId`] is the place of one. None is ever
+    /// taken away or moved.
+    sources: RwLock<Vec<Arc<str>>>,
     kept: Option<Kept>,
     /// Whoever wants to know about changes.
     touched: OnceLock<Arc<Touched>>,
@@ -71,7 +72,7 @@ impl Memory {
     pub fn volatile(settings: CacheSettings, sources: Vec<Arc<str>>) -> Self {
         Self {
             devices: DeviceCache::new(settings),
-            sources,
+            sources: RwLock::new(sources),
             kept: None,
             touched: OnceLock::new(),
             room: Room::default(),
@@ -101,7 +102,7 @@ impl Memory {
         };
         let memory = Self {
             devices,
-            sources,
+            sources: RwLock::new(sources),
             kept: Some(kept),
             touched: OnceLock::new(),
             room: Room::default(),
@@ -128,8 +129,28 @@ impl Memory {
 
     /// The name of a source.
     pub(crate) fn name_of(&self, source: SourceId) -> Arc<str> {
-        let name = self.sources.get(usize::from(source.0)).cloned();
-        name.unwrap_or_default()
+        self.known_as(source).unwrap_or_default()
+    }
+
+    fn known_as(&self, source: SourceId) -> Option<Arc<str>> {
+        self.sources.read().get(usize::from(source.0)).cloned()
+    }
+
+    /// The names of all sources that there were since the start, by number.
+    pub fn sources(&self) -> Vec<Arc<str>> {
+        self.sources.read().clone()
+    }
+
+    /// The number of a source, a new one for a name that is new. `None` when
+    /// there is no number left.
+    pub fn number(&self, name: &Arc<str>) -> Option<SourceId> {
+        let mut sources = self.sources.write();
+        let place = sources.iter().position(|known| known == name);
+        let place = u16::try_from(place.unwrap_or(sources.len())).ok()?;
+        if usize::from(place) == sources.len() {
+            sources.push(Arc::clone(name));
+        }
+        Some(SourceId(place))
     }
 
     /// Has the system keep many devices so that they are found quickly, on a
@@ -156,7 +177,7 @@ impl Memory {
         }
         if let Some((kept, name)) = self.kept_as(source) {
             kept.writer.put_device(&DeviceRow {
-                source: name,
+                source: &name,
                 key: &device.key,
                 fetched_at: at,
                 epoch: OF_NO_READ,
@@ -178,13 +199,13 @@ impl Memory {
             return;
         };
         for record in gone {
-            kept.writer.remove_device(name, &record.key());
+            kept.writer.remove_device(&name, &record.key());
         }
     }
 
-    fn kept_as(&self, source: SourceId) -> Option<(&Kept, &str)> {
-        let name = self.sources.get(usize::from(source.0))?;
-        Some((self.kept.as_ref()?, name))
+    fn kept_as(&self, source: SourceId) -> Option<(&Kept, Arc<str>)> {
+        let kept = self.kept.as_ref()?;
+        Some((kept, self.known_as(source)?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! One source's devices as its inventory changes them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -18,17 +19,32 @@ pub struct SourcePicture {
     memory: Arc<Memory>,
     source: SourceId,
     name: Arc<str>,
+    /// Whether what was read before does not count, once.
+    anew: Arc<AtomicBool>,
 }
 
 impl SourcePicture {
     /// The part of the source of this name, `None` when there is none.
     pub fn new(memory: &Arc<Memory>, name: &str) -> Option<Self> {
-        let place = memory.sources.iter().position(|known| **known == *name)?;
+        let place = memory
+            .sources
+            .read()
+            .iter()
+            .position(|known| **known == *name)?;
         Some(Self {
             memory: Arc::clone(memory),
             source: SourceId(u16::try_from(place).ok()?),
             name: name.into(),
+            anew: Arc::default(),
         })
+    }
+
+    /// The same, to be read in full at first: what the store has of it is not in
+    /// memory, as the source was not there at the start.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        self.anew.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Puts one device into memory and gives its row for the store. A look-up
@@ -113,7 +129,15 @@ impl Picture for SourcePicture {
                 .map_err(|error| unkept(&error)),
             None => Ok(None),
         };
-        async move { Ok(aside(load).await??.map(loaded)) }.boxed()
+        let anew = self.anew.swap(false, Ordering::Relaxed);
+        let begun = move |state: InventoryState| {
+            if anew {
+                state.restarted(Timestamp::now())
+            } else {
+                state
+            }
+        };
+        async move { Ok(aside(load).await??.map(loaded).map(begun)) }.boxed()
     }
 
     fn apply(

@@ -16,10 +16,12 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portreeve_cache::SourceId;
 use portreeve_domain::{Connection, Device, Outcome, SourceSet, Timestamp};
 
 pub use self::order::Order;
@@ -248,9 +250,11 @@ impl Gateway {
     fn sift(&self, choice: &Choice, asker: &Connection, now: Timestamp) -> Sifted {
         let mut sifted = Sifted::default();
         let is_plain = choice.query.is_none() && choice.search.is_empty();
+        let sources = Arc::clone(&self.rules.load().sources);
         for record in self.memory.devices().records() {
             let place = usize::from(record.source().0);
-            if !asker.view.sources.contains(place)
+            if !sources.asks(record.source())
+                || !asker.view.sources.contains(place)
                 || !choice.sources.contains(place)
                 || choice
                     .told_since
@@ -278,7 +282,8 @@ impl Gateway {
 
     fn row(&self, record: &Record, asker: &Connection, now: Timestamp) -> Row {
         let device = Arc::new(self.memory.devices().device(record));
-        let fetcher = self.fetchers.get(usize::from(record.source().0));
+        let rules = self.rules.load();
+        let fetcher = rules.sources.of(record.source());
         Row {
             device: asker.view.of(&device, &[]),
             source: self.memory.name_of(record.source()),
@@ -315,22 +320,23 @@ impl Gateway {
     }
 
     fn shares(&self, records: &[Record], wanted: SourceSet, seen: SourceSet) -> Vec<Share> {
-        let mut counts = vec![0; self.fetchers.len()];
+        let mut counts: HashMap<SourceId, usize> = HashMap::new();
         for record in records {
-            if let Some(count) = counts.get_mut(usize::from(record.source().0)) {
-                *count += 1;
-            }
+            *counts.entry(record.source()).or_default() += 1;
         }
         let now = Timestamp::now();
-        let places = self.fetchers.iter().enumerate().zip(counts);
-        let places = places
-            .filter(|((place, _), _)| wanted.contains(*place) && seen.contains(*place))
-            .map(|((place, fetcher), records)| Share {
-                source: Arc::clone(fetcher.name()),
-                records,
-                lack: self.lack_of(place, now),
-            });
-        places.collect()
+        let sources = Arc::clone(&self.rules.load().sources);
+        let asked = sources.asked().iter();
+        let asked = asked.filter(|fetcher| {
+            let place = fetcher.place();
+            wanted.contains(place) && seen.contains(place)
+        });
+        let shares = asked.map(|fetcher| Share {
+            source: Arc::clone(fetcher.name()),
+            records: counts.get(&fetcher.id()).copied().unwrap_or(0),
+            lack: self.lack_of(fetcher, now),
+        });
+        shares.collect()
     }
 
     /// Does something that takes long on a thread that gives way to questions.

@@ -53,11 +53,13 @@ impl Gateway {
         let now = Timestamp::now();
         let mut found: HashMap<usize, Record> = HashMap::new();
         let by_name = std::slice::from_ref(name);
-        let seen = || (0..self.fetchers.len()).filter(|place| asker.view.sources.contains(*place));
+        let sources = Arc::clone(&self.rules.load().sources);
+        let sees = |place: usize| asker.view.sources.contains(place);
+        let seen = || sources.asked().iter().filter(|it| sees(it.place()));
         let mut tellings = Vec::new();
-        for place in seen() {
-            if let Remembered::Found(record) = self.peek_at(place, by_name) {
-                found.insert(place, record.detach());
+        for fetcher in seen() {
+            if let Remembered::Found(record) = self.peek_at(fetcher.id(), by_name) {
+                found.insert(fetcher.place(), record.detach());
             }
         }
         let relatives: Vec<Record> = found.values().flat_map(|it| self.relatives(it)).collect();
@@ -68,12 +70,10 @@ impl Gateway {
             }
         }
         let mut macs: Vec<MacAddress> = name.as_mac().into_iter().collect();
-        for place in seen() {
-            let Some(source) = self.fetchers.get(place).map(|it| Arc::clone(it.name())) else {
-                continue;
-            };
-            let Some(record) = found.get(&place) else {
-                tellings.push(match self.peek_at(place, by_name) {
+        for fetcher in seen() {
+            let source = Arc::clone(fetcher.name());
+            let Some(record) = found.get(&fetcher.place()) else {
+                tellings.push(match self.peek_at(fetcher.id(), by_name) {
                     Remembered::Unknown { fetched_at } => Telling::Unknown { source, fetched_at },
                     Remembered::Ambiguous => Telling::Ambiguous { source },
                     _ => Telling::Silent { source },
@@ -98,8 +98,7 @@ impl Gateway {
         }
     }
 
-    fn peek_at(&self, place: usize, names: &[Identifier]) -> Remembered<crate::Prepared> {
-        let source = SourceId(u16::try_from(place).unwrap_or(u16::MAX));
+    fn peek_at(&self, source: SourceId, names: &[Identifier]) -> Remembered<crate::Prepared> {
         self.memory.devices().peek(source, names)
     }
 }

@@ -13,12 +13,16 @@ const SOON: Duration = Duration::from_secs(10);
 impl Pictures for Inventory {
     fn lack(&self, source: &str, now: Timestamp) -> Option<Lack> {
         match self.standing(source) {
-            Ok((progress, settings)) => lack(&progress, settings, now),
+            Ok((progress, settings)) => lack(&progress, &settings, now),
             Err(error) => Some(Lack {
                 detail: error.to_string(),
                 retry_after: Duration::from_mins(10),
             }),
         }
+    }
+
+    fn switch(&self, source: &str, enabled: bool) {
+        Self::switch(self, source, enabled);
     }
 }
 

@@ -21,6 +21,7 @@ use portreeve_domain::{Connection, Device, Identifier, MacAddress, Outcome, Sour
 pub use self::pictures::{Lack, Pictures};
 
 use crate::feed::is_compliant;
+use crate::fetch::Fetcher;
 use crate::{Gateway, Memory, Record};
 
 /// How long a survey waits for changes that were learnt before it to be
@@ -117,6 +118,12 @@ pub enum SurveyError {
         /// When asking again may help.
         retry_after: Duration,
     },
+    /// Every source that the asker sees is switched off.
+    #[error("every source is switched off")]
+    SwitchedOff {
+        /// When asking again may help.
+        retry_after: Duration,
+    },
     /// So much has changed that not everything is decided about yet.
     #[error("what has changed lately is still being decided about")]
     Behind {
@@ -129,7 +136,9 @@ impl SurveyError {
     /// When asking again may help.
     pub const fn retry_after(&self) -> Duration {
         match self {
-            Self::Incomplete { retry_after, .. } | Self::Behind { retry_after } => *retry_after,
+            Self::Incomplete { retry_after, .. }
+            | Self::SwitchedOff { retry_after }
+            | Self::Behind { retry_after } => *retry_after,
         }
     }
 }
@@ -284,12 +293,14 @@ impl Gateway {
             taken_at: Timestamp::now(),
             ..Snapshot::default()
         };
+        let asked = Arc::clone(&self.rules.load().sources);
         for (place, record) in self.memory.devices().records().enumerate() {
             if place % SLICE == 0 {
                 tokio::task::yield_now().await;
             }
             let record = record.detach();
-            let is_seen = sources.contains(usize::from(record.source().0));
+            let id = record.source();
+            let is_seen = sources.contains(usize::from(id.0)) && asked.asks(id);
             if is_seen && self.speaker(&record, sources).is(&record) {
                 snapshot.open.push(record);
             }
@@ -297,16 +308,22 @@ impl Gateway {
         snapshot
     }
 
-    fn check_pictures(&self, sources: SourceSet) -> Result<(), SurveyError> {
+    fn check_pictures(&self, seen: SourceSet) -> Result<(), SurveyError> {
         let now = Timestamp::now();
-        for (place, fetcher) in self.fetchers.iter().enumerate() {
-            if !sources.contains(place) {
+        let sources = Arc::clone(&self.rules.load().sources);
+        if sources.silenced(seen) {
+            return Err(SurveyError::SwitchedOff {
+                retry_after: self.retry_after,
+            });
+        }
+        for fetcher in sources.asked() {
+            if !seen.contains(fetcher.place()) {
                 continue;
             }
             if let Some(Lack {
                 detail,
                 retry_after,
-            }) = self.lack_of(place, now)
+            }) = self.lack_of(fetcher, now)
             {
                 return Err(SurveyError::Incomplete {
                     name: Arc::clone(fetcher.name()),
@@ -319,20 +336,19 @@ impl Gateway {
     }
 
     /// What is missing for all devices of a source to be known.
-    pub(crate) fn lack_of(&self, place: usize, now: Timestamp) -> Option<Lack> {
-        let lack = match (self.pictures.get(), self.fetchers.get(place)) {
-            (Some(pictures), Some(fetcher)) => pictures.lack(fetcher.name(), now),
-            _ => Some(Lack {
+    pub(crate) fn lack_of(&self, fetcher: &Fetcher, now: Timestamp) -> Option<Lack> {
+        let lack = match self.pictures.get() {
+            Some(pictures) => pictures.lack(fetcher.name(), now),
+            None => Some(Lack {
                 detail: "no inventory is read".to_owned(),
                 retry_after: self.retry_after,
             }),
         };
-        lack.or_else(|| self.lack_of_memory(place))
+        lack.or_else(|| self.lack_of_memory(fetcher.id()))
     }
 
     /// Devices that had no room in memory are known to the store only.
-    fn lack_of_memory(&self, place: usize) -> Option<Lack> {
-        let source = SourceId(u16::try_from(place).unwrap_or(u16::MAX));
+    fn lack_of_memory(&self, source: SourceId) -> Option<Lack> {
         self.memory.is_short(source).then(|| Lack {
             detail: "memory has no room for all its devices; see `max-devices` and `max-bytes` \
                      in `[cache]`"

@@ -11,6 +11,9 @@ pub trait Pictures: Send + Sync + fmt::Debug {
     /// complete: everything that the source has is known, as of a time that the
     /// operator is content with.
     fn lack(&self, source: &str, now: Timestamp) -> Option<Lack>;
+
+    /// A source is asked from now on, or is not. It may be told again.
+    fn switch(&self, _source: &str, _enabled: bool) {}
 }
 
 /// What a picture lacks.

@@ -303,6 +303,11 @@ enum Step {
     /// He sets it free.
     Clear(u8),
     Chains(Deciding),
+    /// The operator turns the order of the sources round, or switches some off.
+    Sources {
+        reversed: bool,
+        disabled: u8,
+    },
     /// Time goes by.
     Wait,
     Ask {
@@ -339,6 +344,9 @@ impl World {
                 source: Arc::clone(told) as Arc<dyn Source>,
                 freshness: AGES,
                 timeout: Duration::from_secs(5),
+                enabled: true,
+                requery: None,
+                about: Arc::default(),
             });
             let settings = GatewaySettings {
                 sources: sources.collect(),
@@ -440,6 +448,19 @@ impl World {
                 self.plain
                     .replace_chains(deciding.settings(&Arc::default()));
                 self.deciding = deciding;
+            }
+            Step::Sources { reversed, disabled } => {
+                for gateway in [&self.gateway, &self.plain] {
+                    let mut sources = gateway.sources();
+                    sources.sort_by(|one, other| one.name.cmp(&other.name));
+                    for (place, source) in sources.iter_mut().enumerate() {
+                        source.enabled = disabled & 1 << place == 0;
+                    }
+                    if reversed {
+                        sources.reverse();
+                    }
+                    gateway.replace_sources(sources).unwrap();
+                }
             }
             Step::Wait => {
                 let until = Timestamp::now().as_millis() + PERIOD;
@@ -744,6 +765,8 @@ fn some_step(sources: u16) -> impl Strategy<Value = Step> {
             .prop_map(|(number, policy)| Step::Quarantine(number, policy)),
         2 => (0..3_u8).prop_map(Step::Clear),
         1 => some_deciding().prop_map(Step::Chains),
+        1 => (any::<bool>(), prop_oneof![2 => Just(0), 1 => 0..8_u8])
+            .prop_map(|(reversed, disabled)| Step::Sources { reversed, disabled }),
         2 => Just(Step::Wait),
         15 => some_question(),
     ]

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use portreeve_egress::{
     AssertionAlgorithm, CredentialKind, CredentialSettings, Egress, EgressSettings, HostGrant,
 };
+use portreeve_gateway::About;
 use portreeve_runtime::{
     Connector, ConnectorSettings, Descriptor, MemoryState, PageLimits, PluginKind, Runtime,
     StateQuota,
 };
 
 use portreeve_store::Store;
+use sha2::{Digest as _, Sha256};
 
 use super::plugin;
 use super::state::StoredState;
@@ -18,13 +20,67 @@ use crate::config::{
     self, Algorithm, ConnectorConfig, CredentialConfig, Problem, Problems, listed, nearest,
 };
 
-/// Loads it; beside it come warnings.
+/// A connector that can be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadedConnector {
+    pub(crate) connector: Arc<Connector>,
+    pub(crate) about: Arc<About>,
+    /// What the operator should know, though it is no error.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// Loads it, unless nothing has changed since the one `before`.
+pub(super) async fn load_changed(
+    config: &ConnectorConfig,
+    before: Option<&LoadedConnector>,
+    runtime: &Runtime,
+    store: Option<&Arc<Store>>,
+) -> Result<LoadedConnector, Problems> {
+    if let Some(before) = before
+        && let Some(same) = unchanged(config, before).await
+    {
+        return Ok(same);
+    }
+    load(config, runtime, store).await
+}
+
+async fn unchanged(config: &ConnectorConfig, before: &LoadedConnector) -> Option<LoadedConnector> {
+    let component = tokio::fs::read(config.plugin.value.path()).await.ok()?;
+    let digest = digest(config, &hex::encode(Sha256::digest(component)));
+    (before.about.digest == digest).then(|| LoadedConnector {
+        connector: Arc::clone(&before.connector),
+        about: Arc::new(About {
+            description: config.description.clone(),
+            kind: config.kind.word().to_owned(),
+            template: config.template.clone(),
+            ..About::clone(&before.about)
+        }),
+        warnings: before.warnings.clone(),
+    })
+}
+
+/// Loads it.
 pub(super) async fn load(
     config: &ConnectorConfig,
     runtime: &Runtime,
     store: Option<&Arc<Store>>,
-) -> Result<(Connector, Vec<Problem>), Problems> {
+) -> Result<LoadedConnector, Problems> {
     let plugin = plugin::load(&config.plugin, PluginKind::Connector, runtime).await?;
+    let descriptor = plugin.descriptor();
+    let about = About {
+        digest: digest(config, plugin.digest()),
+        description: config.description.clone(),
+        kind: config.kind.word().to_owned(),
+        provider: match &descriptor.vendor {
+            Some(vendor) if !descriptor.display_name.contains(vendor.as_str()) => {
+                format!("{} ({vendor})", descriptor.display_name)
+            }
+            _ => descriptor.display_name.clone(),
+        },
+        plugin: config.plugin.value.path().display().to_string(),
+        version: descriptor.version.clone(),
+        template: config.template.clone(),
+    };
     let mut problems = credential_problems(config, plugin.descriptor());
     let egress = Egress::new(config.name.value.clone(), egress_settings(config));
     let egress = match egress {
@@ -56,9 +112,11 @@ pub(super) async fn load(
         },
     };
     match plugin.connector(&config.name.value, settings).await {
-        Ok(connector) if problems.is_empty() => {
-            Ok((connector, ungranted(config, plugin.descriptor())))
-        }
+        Ok(connector) if problems.is_empty() => Ok(LoadedConnector {
+            connector: Arc::new(connector),
+            about: Arc::new(about),
+            warnings: ungranted(config, plugin.descriptor()),
+        }),
         Ok(_) => Err(Problems(problems)),
         Err(error) => {
             let Problems(found) = plugin::instance_problems(
@@ -74,8 +132,69 @@ pub(super) async fn load(
     }
 }
 
+/// SHA-256 of everything that a check is about: plugin, settings, credentials
+/// with their secrets, trust and limits. How long its records hold, how often it
+/// is read and what it is called is not.
+fn digest(config: &ConnectorConfig, component: &str) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update(bytes.len().to_le_bytes());
+        hash.update(bytes);
+    };
+    let ConnectorConfig {
+        name,
+        egress,
+        private_networks,
+        trust,
+        way_out,
+        timeout,
+        limits,
+        requests,
+        inventory,
+        settings,
+        credentials,
+        enabled: _,
+        description: _,
+        kind: _,
+        template: _,
+        plugin: _,
+        ttl: _,
+        max_stale_compliant: _,
+        max_stale_other: _,
+        negative_ttl: _,
+        requery_interval: _,
+    } = config;
+    let page_timeout = inventory.as_ref().map(|inventory| inventory.page_timeout);
+    let shown = serde_json::json!({
+        "name": name.value,
+        "egress": egress.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "private-networks": private_networks,
+        "way-out": way_out,
+        "timeout": timeout,
+        "limits": limits,
+        "requests": requests,
+        "page-timeout": page_timeout,
+        "settings": settings,
+        "credentials": credentials,
+    });
+    part(component.as_bytes());
+    part(shown.to_string().as_bytes());
+    let trusted = trust.iter().flat_map(|file| &file.certificates);
+    for certificate in trusted.chain(&way_out.trusted) {
+        part(certificate);
+    }
+    part(way_out.secret().unwrap_or_default());
+    for credential in &credentials.0 {
+        for secret in credential.kind.secrets() {
+            part(secret);
+        }
+    }
+    hex::encode(hash.finalize())
+}
+
 fn egress_settings(config: &ConnectorConfig) -> EgressSettings {
     let roots = config.trust.iter().flat_map(|file| &file.certificates);
+    let roots = roots.chain(&config.way_out.trusted);
     EgressSettings {
         allow: config.egress.clone(),
         private_networks: config.private_networks.clone(),
@@ -85,6 +204,8 @@ fn egress_settings(config: &ConnectorConfig) -> EgressSettings {
         max_request_bytes: config.requests.max_request.0,
         max_concurrent: config.requests.max_concurrent,
         roots: roots.cloned().collect(),
+        system_roots: config.way_out.system_roots(),
+        proxy: config.way_out.proxy(),
         credentials: config.credentials.0.iter().map(credential).collect(),
     }
 }

@@ -74,7 +74,10 @@ fn certificates(tls: TlsConfig) -> TlsSettings {
         key: tls.key.key,
         client_issuers: tls
             .client_ca
-            .map_or_else(Vec::new, |file| file.certificates),
+            .map_or_else(Vec::new, |file| file.certificates)
+            .into_iter()
+            .chain(tls.trusted_clients)
+            .collect(),
     }
 }
 

@@ -7,13 +7,13 @@ use portreeve_faces::Face;
 use portreeve_gateway::inventory::InventorySource;
 use portreeve_gateway::quarantine::QuarantineSettings;
 use portreeve_gateway::{
-    FeedSettings, GatewaySettings, Memory, Source, SourcePicture, SourceSettings,
+    FeedSettings, Gateway, GatewaySettings, Source, SourcePicture, SourceSettings,
 };
 
 use portreeve_store::decisions::DecisionLog;
 
 use super::chains::{chains, lists};
-use super::{KeptMemory, Parts, inventory_settings};
+use super::{KeptMemory, LoadedConnector, Parts, inventory_settings};
 use crate::config::{Config, ConnectorConfig};
 
 /// Sources and policies are in the order of the configuration. Nobody is
@@ -24,15 +24,8 @@ pub(crate) fn gateway_settings(
     kept: &KeptMemory,
     log: Option<DecisionLog>,
 ) -> GatewaySettings {
-    let sources = config.connectors.0.iter().zip(parts.connectors);
-    let sources = sources.map(|(config, connector)| SourceSettings {
-        name: config.name.value.as_str().into(),
-        source: connector,
-        freshness: freshness(config),
-        timeout: config.timeout.0,
-    });
     GatewaySettings {
-        sources: sources.collect(),
+        sources: sources(config, &parts.connectors),
         chains: chains(config, parts.policies),
         lists: lists(config),
         memory: Arc::clone(&kept.memory),
@@ -58,22 +51,46 @@ pub(crate) fn feed_settings(config: &Config) -> FeedSettings {
     }
 }
 
-/// The sources whose inventory the operator wants to be read.
+/// The connectors as sources, in the operator's order.
+pub(crate) fn sources(config: &Config, connectors: &[LoadedConnector]) -> Vec<SourceSettings> {
+    let sources = config.connectors.0.iter().zip(connectors);
+    let sources = sources.map(|(config, loaded)| SourceSettings {
+        name: config.name.value.as_str().into(),
+        source: Arc::clone(&loaded.connector) as Arc<dyn Source>,
+        freshness: freshness(config),
+        timeout: config.timeout.0,
+        enabled: config.enabled,
+        requery: config.requery_interval.map(|interval| interval.0),
+        about: Arc::clone(&loaded.about),
+    });
+    sources.collect()
+}
+
+/// The sources with the inventories that the operator wants to be read. Those
+/// that the gateway does not know are read in full at first.
 pub(crate) fn inventory_sources(
     config: &Config,
-    parts: &Parts,
-    memory: &Arc<Memory>,
+    connectors: &[LoadedConnector],
+    gateway: &Gateway,
+    is_start: bool,
 ) -> Vec<InventorySource> {
-    let sources = config.connectors.0.iter().zip(&parts.connectors);
+    let in_force = gateway.sources();
+    let sources = config.connectors.0.iter().zip(connectors);
     sources
-        .filter_map(|(config, connector)| {
+        .filter_map(|(config, loaded)| {
             let name = config.name.value.as_str();
-            let source: Arc<dyn Source> = Arc::clone(connector) as Arc<dyn Source>;
+            let known = in_force.iter().find(|source| &*source.name == name);
+            let picture = SourcePicture::new(gateway.memory(), name)?;
             Some(InventorySource {
                 name: name.into(),
-                source,
-                picture: Arc::new(SourcePicture::new(memory, name)?),
+                source: Arc::clone(&loaded.connector) as Arc<dyn Source>,
+                picture: Arc::new(if is_start || known.is_some() {
+                    picture
+                } else {
+                    picture.anew()
+                }),
                 settings: inventory_settings(config, false),
+                switched_on: known.map_or(config.enabled, |source| source.enabled),
             })
         })
         .collect()

@@ -18,8 +18,9 @@ use portreeve_store::Store;
 use crate::config::{Config, Problem, Problems};
 
 pub(crate) use chains::{chains, lists};
+pub(crate) use connector::LoadedConnector;
 pub(crate) use faces::{face_settings, replaceable};
-pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources};
+pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources, sources};
 pub(crate) use memory::{
     KeptMemory, changed_lists, decisions, inventory_settings, memory, private_folder, quarantine,
     store,
@@ -31,7 +32,7 @@ pub(crate) use policy::LoadedPolicy;
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// In the operator's order.
-    pub(crate) connectors: Vec<Arc<Connector>>,
+    pub(crate) connectors: Vec<LoadedConnector>,
     /// In the order of the configuration.
     pub(crate) policies: Vec<LoadedPolicy>,
     /// What the operator should know, though it is no error.
@@ -62,13 +63,13 @@ pub(crate) async fn parts(
     let mut parts = Parts {
         connectors: Vec::new(),
         policies: Vec::new(),
-        warnings: useless(config),
+        warnings: [config.warnings.clone(), useless(config)].concat(),
     };
     for loaded in connectors {
         match loaded {
-            Ok((connector, warnings)) => {
-                parts.connectors.push(Arc::new(connector));
-                parts.warnings.extend(warnings);
+            Ok(loaded) => {
+                parts.warnings.extend(loaded.warnings.iter().cloned());
+                parts.connectors.push(loaded);
             }
             Err(Problems(found)) => problems.extend(found),
         }
@@ -136,5 +137,38 @@ pub(crate) async fn connector(
     runtime: &Runtime,
     store: Option<&Arc<Store>>,
 ) -> Result<(Connector, Vec<Problem>), Problems> {
-    connector::load(config, runtime, store).await
+    let loaded = connector::load(config, runtime, store).await?;
+    Ok((Connector::clone(&loaded.connector), loaded.warnings))
+}
+
+/// All connectors for a gateway that runs with those `before`: the ones in which
+/// nothing has changed go on, with their connections and tokens. What is in
+/// `anew` does not.
+pub(crate) async fn connectors(
+    config: &Config,
+    runtime: &Runtime,
+    store: Option<&Arc<Store>>,
+    before: &[LoadedConnector],
+    anew: Option<&str>,
+) -> Result<Vec<LoadedConnector>, Problems> {
+    let configured = config.connectors.0.iter();
+    let loading = configured.map(|config| {
+        let name = config.name.value.as_str();
+        let same = before.iter().find(|before| before.connector.name() == name);
+        let same = same.filter(|_| anew != Some(name));
+        connector::load_changed(config, same, runtime, store)
+    });
+    let mut connectors = Vec::new();
+    let mut problems = Vec::new();
+    for loaded in join_all(loading).await {
+        match loaded {
+            Ok(loaded) => connectors.push(loaded),
+            Err(Problems(found)) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(connectors)
+    } else {
+        Err(Problems(problems))
+    }
 }

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod bundle;
+mod certificate;
 mod check_config;
 mod client;
 mod connector;
@@ -13,7 +14,9 @@ mod plugin;
 mod policy;
 mod pxgrid;
 mod quarantine;
+mod record;
 mod reload;
+mod scep;
 mod serve;
 mod session;
 pub(crate) mod store;
@@ -73,6 +76,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             sync::run(&load(&command.config, environment)?, &command)
         }
+        Command::Connector(ConnectorCommand::Record(command)) => {
+            quiet()?;
+            record::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Store(command) => {
             quiet()?;
             let arguments = command.arguments();
@@ -110,9 +117,21 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             bundle::run(&load(&command.config, environment)?, &command)
         }
+        Command::ScepVerifier(command) => {
+            quiet()?;
+            scep::verify(&command, environment)
+        }
+        Command::ScepNotify(command) => {
+            quiet()?;
+            scep::notify(&command, environment)
+        }
         Command::Plugin(PluginCommand::Inspect(command)) => {
             quiet()?;
             plugin::inspect(&command)
+        }
+        Command::Certificate(command) => {
+            quiet()?;
+            certificate::run(&command)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

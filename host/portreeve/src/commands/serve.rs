@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assemble::KeptMemory;
 use crate::config::{Config, Problem, Problems};
+use crate::connectors::Connectors;
 use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
 use crate::{assemble, output};
@@ -141,7 +142,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     }
     let kept = loading.await??;
     let registry = Registry::new();
-    let inventory = assemble::inventory_sources(&config, &parts, &kept.memory);
+    let connectors = parts.connectors.clone();
     let (log, decisions) = assemble::decisions(&config)?.unzip();
     let settings = GatewaySettings {
         quarantine: assemble::quarantine(&config, store.as_ref())?,
@@ -153,6 +154,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     gateway
         .lists()
         .resume(assemble::changed_lists(store.as_ref())?);
+    let inventory = assemble::inventory_sources(&config, &connectors, &gateway, true);
     let inventory = Arc::new(Inventory::start(inventory, &registry)?);
     gateway.rely_on(Arc::clone(&inventory) as Arc<dyn Pictures>);
     let shutdown_timeout = config.server.shutdown_timeout.0;
@@ -160,6 +162,13 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let plain = config.server.plain.is_some().then_some("http");
     let control = super::control::socket(&config);
     let snapshot = Snapshot::of(&config);
+    let connectors = Connectors::new(
+        (&config, connectors),
+        runtime.clone(),
+        store,
+        Arc::clone(&gateway),
+        Arc::clone(&inventory),
+    );
     let config = Arc::into_inner(config).context("the configuration is still in use")?;
     let faces = assemble::face_settings(
         config.server,
@@ -176,7 +185,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let reloading = Arc::new(Reloading::new(
         snapshot,
         server.reloader(),
-        deciders,
+        (connectors, deciders),
         &registry,
     )?);
     server.set_configuration(Arc::clone(&reloading) as Arc<dyn Configuration>);

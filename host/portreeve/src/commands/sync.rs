@@ -94,6 +94,7 @@ async fn in_this_process(
     let source: Arc<dyn Source> = Arc::new(source);
     let kept = assemble::memory(config, store)?;
     let inventory = InventorySource {
+        switched_on: true,
         name: command.name.as_str().into(),
         picture: Arc::new(picture(&kept.memory, &command.name)?),
         source,

@@ -1,5 +1,6 @@
-//! Certificates and keys in PEM files.
+//! Certificates and keys in files.
 
+use portreeve_egress::{CertificateFileError, certificates_in};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Serialize, Serializer};
@@ -10,25 +11,25 @@ use super::read::{FromNode, Reader};
 use super::tree::Node;
 use super::value::FilePath;
 
-/// One or more certificates.
+/// One or more certificates: PEM, DER or base64.
 #[derive(Clone, Debug)]
 pub(crate) struct CertificateFile {
-    path: FilePath,
+    pub(crate) path: FilePath,
     pub(crate) certificates: Vec<CertificateDer<'static>>,
 }
 
 impl FromNode for CertificateFile {
     fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
         let file = PublicFile::from_node(node, reader)?;
-        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&file.content).collect();
+        let read = certificates_in(&file.content);
         let shown = file.path.0.display();
         let message = match read {
-            Ok(certificates) if !certificates.is_empty() => {
+            Ok(certificates) => {
                 let path = file.path;
                 return Some(Self { path, certificates });
             }
-            Ok(_) => format!("`{shown}` holds no certificate"),
-            Err(error) => format!("`{shown}` is no PEM file: {error}"),
+            Err(CertificateFileError::NoCertificate) => format!("`{shown}` holds no certificate"),
+            Err(error) => format!("`{shown}`: {error}"),
         };
         reader.report(
             Problem::new(&node.place, &node.key, message)

@@ -67,6 +67,21 @@ pub(crate) enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// What must not be shown, to tell whether it has changed.
+    pub(crate) fn secrets(&self) -> Vec<&[u8]> {
+        match self {
+            Self::ClientCertificate { certificate, .. } => {
+                // Another key has another certificate.
+                vec![certificate.certificate.der()]
+            }
+            Self::ClientSecret { secret, .. }
+            | Self::Bearer { secret }
+            | Self::Header { secret, .. }
+            | Self::Hmac { secret } => vec![secret.value.expose().as_bytes()],
+            Self::Basic { password, .. } => vec![password.value.expose().as_bytes()],
+        }
+    }
+
     /// The word for it in the configuration and in plugin descriptors.
     pub(crate) const fn word(&self) -> &'static str {
         match self {

@@ -12,8 +12,10 @@ mod chain;
 mod client;
 mod connector;
 mod credential;
+mod egress;
 mod environment;
 mod file;
+mod form;
 mod intune;
 mod ise;
 mod list;
@@ -35,6 +37,7 @@ mod secret;
 mod server;
 mod store;
 mod tree;
+mod trust;
 mod value;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +49,7 @@ pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
+pub(crate) use egress::EgressConfig;
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -65,6 +69,7 @@ pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
 pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
+pub(crate) use trust::TrustConfig;
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
@@ -82,9 +87,15 @@ pub(crate) struct Config {
     /// All secrets that it names, to keep them out of what leaves the house.
     #[serde(skip)]
     pub(crate) secrets: Vec<Secret>,
+    /// What the operator should know, though it is no error.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<Problem>,
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
+    pub(crate) egress: EgressConfig,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub(crate) trust: Named<TrustConfig>,
     pub(crate) sources: SourcesConfig,
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
@@ -121,28 +132,47 @@ impl Config {
     /// Reads the file at `path` and what it includes.
     pub(crate) fn load(path: &Path, environment: &dyn Environment) -> Result<Self, Problems> {
         let reader = Reader::new(environment);
-        let loaded = load::load(path, &reader);
+        let loaded = load::load(path, &reader).map(|(mut root, start)| {
+            form::fill_in(&mut root, &reader);
+            (root, start)
+        });
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
         let (digest, secrets) = (reader.digest(), reader.secrets());
+        let warnings = reader.warnings();
         let mut config = reader.finish(config)?;
         path.clone_into(&mut config.path);
         config.digest = digest;
         config.secrets = secrets;
+        config.warnings = warnings;
         Ok(config)
     }
 
     fn read(root: Section<'_>) -> Option<Self> {
-        let server = server::read(root.section("server"));
+        let mut server = server::read(root.section("server"));
         let clients = root.named_sections("clients").into_iter();
         let clients = clients.filter_map(|(name, section)| client::read(name, section));
         let clients = Named(clients.collect());
         client::report_same(&clients.0, root.reader);
         let ise = IseConfig::read(root.section("ise"));
 
+        // What connectors use of them is in the connectors by now.
+        root.node("templates");
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
         let mut connectors = Named(connectors.collect());
+        let egress = EgressConfig::read(root.section("egress"));
+        let trust = root.named_sections("trust").into_iter();
+        let trust = Named(
+            trust
+                .filter_map(|(name, section)| trust::read(name, section))
+                .collect(),
+        );
+        trust::check_connectors(&trust, &connectors.names(), root.reader);
+        if let Some(tls) = server.as_mut().and_then(|server| server.tls.as_mut()) {
+            tls.trusted_clients = trust::client_issuers(&trust);
+        }
+        egress::inherit(&mut connectors, &egress, &trust);
         let sources = root.section("sources");
         connectors.order(&sources, "order", true);
         client::check_sources(&clients.0, &connectors.names(), root.reader);
@@ -176,9 +206,12 @@ impl Config {
             path: PathBuf::new(),
             digest: String::new(),
             secrets: Vec::new(),
+            warnings: Vec::new(),
             server: server?,
             clients,
             ise,
+            egress,
+            trust,
             sources: sources_config,
             connectors,
             chain,

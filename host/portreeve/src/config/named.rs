@@ -11,6 +11,7 @@ use super::policy::PolicyConfig;
 use super::problem::Problem;
 use super::quarantine::QuarantineConfig;
 use super::read::{FromNode, Section, listed, nearest};
+use super::trust::TrustConfig;
 
 /// Something with a name of the operator's choice.
 pub(crate) trait HasName {
@@ -48,6 +49,12 @@ impl HasName for PolicyConfig {
 }
 
 impl HasName for QuarantineConfig {
+    fn name(&self) -> &Located<String> {
+        &self.name
+    }
+}
+
+impl HasName for TrustConfig {
     fn name(&self) -> &Located<String> {
         &self.name
     }

@@ -18,6 +18,7 @@ const LIKENESS: f64 = 0.8;
 pub(super) struct Reader<'a> {
     pub(super) environment: &'a dyn Environment,
     problems: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
     files: RefCell<Sha256>,
     secrets: RefCell<Vec<Secret>>,
 }
@@ -27,6 +28,7 @@ impl<'a> Reader<'a> {
         Self {
             environment,
             problems: RefCell::default(),
+            warnings: RefCell::default(),
             files: RefCell::default(),
             secrets: RefCell::default(),
         }
@@ -56,6 +58,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn report(&self, problem: Problem) {
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// Notes what is allowed, but may not be what is meant.
+    pub(super) fn warn(&self, warning: Problem) {
+        self.warnings.borrow_mut().push(warning);
+    }
+
+    /// What was noted so far.
+    pub(super) fn warnings(&self) -> Vec<Problem> {
+        self.warnings.borrow().clone()
     }
 
     /// Whether nothing was wrong so far.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use portreeve_faces::Limits;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 
 use super::certificate::{CertificateFile, KeyFile};
@@ -36,6 +37,9 @@ pub(crate) struct TlsConfig {
     pub(crate) certificate: CertificateFile,
     pub(crate) key: KeyFile,
     pub(crate) client_ca: Option<CertificateFile>,
+    /// Of `[trust.NAME]`, beside those.
+    #[serde(skip)]
+    pub(crate) trusted_clients: Vec<CertificateDer<'static>>,
 }
 
 /// `[server.plain]`, a listener without TLS for this machine only.
@@ -73,6 +77,7 @@ pub(super) fn read(section: Section<'_>) -> Option<ServerConfig> {
                     certificate,
                     key,
                     client_ca,
+                    trusted_clients: Vec::new(),
                 })
             }
             _ => None,

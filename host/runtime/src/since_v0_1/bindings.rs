@@ -64,6 +64,25 @@ pub(crate) mod inventory {
     });
 }
 
+/// What a connector exports that answers for certificate requests.
+pub(crate) mod scep {
+    wasmtime::component::bindgen!({
+        inline: "
+            package portreeve:vouching;
+            world vouching {
+              export portreeve:scep/requests@0.1.0;
+              export portreeve:scep/revocations@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        exports: { default: async },
+        with: {
+            "portreeve:device/types": super::connector::portreeve::device::types,
+            "portreeve:connector/types": super::connector::portreeve::connector::types,
+        },
+    });
+}
+
 /// World `portreeve:policy/policy`.
 pub(crate) mod policy {
     wasmtime::component::bindgen!({

@@ -263,7 +263,7 @@ impl ConnectorStart {
     }
 
     /// Text of a guest that people will read.
-    fn text(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         self.common.log.presentable(text, TEXT_BYTES)
     }
 

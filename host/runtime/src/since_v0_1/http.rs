@@ -96,7 +96,7 @@ fn narrow_error(error: &EgressError) -> narrow::Error {
             narrow::Error::Denied(text)
         }
         EgressError::NameResolution { .. } => narrow::Error::NameResolution(text),
-        EgressError::Connect { .. } => narrow::Error::Connect(text),
+        EgressError::Connect { .. } | EgressError::Proxy { .. } => narrow::Error::Connect(text),
         EgressError::Tls(_) => narrow::Error::Tls(text),
         EgressError::Timeout => narrow::Error::Timeout,
         EgressError::TooLarge { limit } => narrow::Error::TooLarge(*limit),
@@ -174,7 +174,7 @@ fn wasi_error(error: EgressError) -> WasiError {
             rcode: Some(reason),
             info_code: None,
         },
-        EgressError::Connect { .. } => WasiError::ConnectionRefused,
+        EgressError::Connect { .. } | EgressError::Proxy { .. } => WasiError::ConnectionRefused,
         EgressError::Tls(_) => WasiError::TlsCertificateError,
         EgressError::Timeout => WasiError::ConnectionReadTimeout,
         EgressError::TooLarge { limit } => WasiError::HttpResponseBodySize(Some(limit)),

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
 use super::bindings::connector::portreeve as host;
 use super::bindings::inventory::exports::portreeve::connector::inventory;
+use super::bindings::scep::exports::portreeve::scep::{requests, revocations};
 use super::bindings::{connector, policy};
 use super::common::Common;
 use super::connector::ConnectorData;
@@ -19,6 +20,16 @@ pub(crate) struct ConnectorPre {
     pub(crate) connector: connector::MdmConnectorPre<ConnectorData>,
     /// Where its inventory is, if it has one.
     pub(crate) inventory: Option<inventory::GuestIndices>,
+    /// Where it answers for certificate requests, if it does.
+    pub(crate) scep: Option<ScepIndices>,
+}
+
+/// Where a connector answers for certificate requests.
+#[derive(Clone)]
+pub(crate) struct ScepIndices {
+    pub(crate) requests: requests::GuestIndices,
+    /// Where it names certificates to be revoked, if it does.
+    pub(crate) revocations: Option<revocations::GuestIndices>,
 }
 
 /// A policy whose imports are resolved and whose exports are checked.
@@ -53,6 +64,10 @@ const CONNECTOR_IMPORTS: &[&str] = &[
 
 /// What a connector may export besides, to be read as a whole.
 const INVENTORY: &str = "portreeve:connector/inventory";
+
+/// What a connector may export besides, for SCEP servers.
+const SCEP_REQUESTS: &str = "portreeve:scep/requests";
+const SCEP_REVOCATIONS: &str = "portreeve:scep/revocations";
 
 /// WASI that every connector finds, though most of it leads nowhere: standard
 /// libraries import more than a program uses.
@@ -94,8 +109,20 @@ impl Worlds {
         // One of the name but of another shape is refused, as it is with what
         // every connector has to export.
         let inventory = has_inventory.then(|| inventory::GuestIndices::new(&instance));
+        let mut exports = described.exports(component.engine());
+        let has_requests = exports.any(|(name, _)| is_of_track(name, SCEP_REQUESTS));
+        let mut exports = described.exports(component.engine());
+        let has_revocations = exports.any(|(name, _)| is_of_track(name, SCEP_REVOCATIONS));
+        let scep = has_requests.then(|| {
+            let revocations = has_revocations.then(|| revocations::GuestIndices::new(&instance));
+            Ok::<_, wasmtime::Error>(ScepIndices {
+                requests: requests::GuestIndices::new(&instance)?,
+                revocations: revocations.transpose()?,
+            })
+        });
         Ok(ConnectorPre {
             inventory: inventory.transpose()?,
+            scep: scep.transpose()?,
             connector: connector::MdmConnectorPre::new(instance)?,
         })
     }

@@ -15,6 +15,7 @@ mod limits;
 mod load;
 mod log;
 mod policy;
+mod scep;
 mod server;
 mod support;
 mod wasi;

@@ -166,6 +166,12 @@ fn build_one(
         replace(&component, &bytes)?;
         replace(&note, digest.as_bytes())?;
     }
+    // The short forms of its configuration go with it.
+    for forms in guest.folders.iter().map(|folder| folder.join("forms.toml")) {
+        if let Ok(content) = fs::read(&forms) {
+            replace(&component.with_extension("forms.toml"), &content)?;
+        }
+    }
     let bytes = fs::metadata(&component)
         .with_context(|| format!("cannot read `{}`", component.display()))?
         .len();

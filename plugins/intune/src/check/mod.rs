@@ -10,7 +10,7 @@ use portreeve_plugin::connector::{Error, Finding, Outcome, Report, Verdict};
 use portreeve_plugin::http::Error as HttpError;
 
 use crate::address::Address;
-use crate::discovery;
+use crate::discovery::{self, Service};
 use crate::errors::{Failure, Party};
 use crate::identifier::Asked;
 use crate::inventory;
@@ -114,6 +114,22 @@ fn find_service<S: Services>(
             return None;
         }
     };
+    if settings.service_url.is_some() {
+        return match discovery::discover(services, settings) {
+            Ok(Service { address, .. }) => {
+                findings.push(passed(
+                    "discovery".to_owned(),
+                    format!("none: the compliance service is set to `{}`", address.host),
+                ));
+                Some(address)
+            }
+            Err(failure) => {
+                let hint = "correct `service-url`, or add its host to `service-hosts`";
+                findings.push(failed("settings".to_owned(), text(&failure.error), hint));
+                None
+            }
+        };
+    }
     let probe = Probe::new(services, &graph);
     let result = discovery::discover(&probe, settings);
     way(findings, &graph, &probe);
@@ -274,10 +290,14 @@ fn code(failure: &Failure, party: Party) -> Code {
     match (&failure.error, party) {
         (Error::Misconfigured(_), _) => Code::NoLicence,
         (Error::Unauthenticated(_), Party::Graph | Party::Devices) => Code::GraphTokenRefused,
-        (Error::Unauthenticated(_), Party::Intune) => Code::ServiceTokenRefused,
+        (Error::Unauthenticated(_), Party::Intune | Party::Scep | Party::Revocation) => {
+            Code::ServiceTokenRefused
+        }
         (Error::Forbidden(_), Party::Graph) => Code::GraphForbidden,
         (Error::Forbidden(_), Party::Devices) => Code::DevicesForbidden,
-        (Error::Forbidden(_), Party::Intune) => Code::ServiceForbidden,
+        (Error::Forbidden(_), Party::Intune | Party::Scep | Party::Revocation) => {
+            Code::ServiceForbidden
+        }
         (Error::RateLimited(_), _) => Code::Busy,
         (Error::Unavailable(_), _) if failure.moved => Code::Moved,
         (Error::Unavailable(_), _) => Code::Unavailable,

@@ -32,18 +32,28 @@ impl<'a, S: Services> Probe<'a, S> {
             first: RefCell::new(None),
         }
     }
+
+    fn note(&self, url: &str, result: &Result<Response, Error>) {
+        let mut first = self.first.borrow_mut();
+        if first.is_none() && url.starts_with(&self.address) {
+            *first = Some(match result {
+                Ok(_) => Way::Answered,
+                Err(error) => Way::Refused(error.clone()),
+            });
+        }
+    }
 }
 
 impl<S: Services> Services for Probe<'_, S> {
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error> {
         let result = self.services.get(url, accept);
-        let mut first = self.first.borrow_mut();
-        if first.is_none() && url.starts_with(&self.address) {
-            *first = Some(match &result {
-                Ok(_) => Way::Answered,
-                Err(error) => Way::Refused(error.clone()),
-            });
-        }
+        self.note(url, &result);
+        result
+    }
+
+    fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, Error> {
+        let result = self.services.post(url, headers, body);
+        self.note(url, &result);
         result
     }
 

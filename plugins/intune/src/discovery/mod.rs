@@ -1,4 +1,4 @@
-//! Where Intune's compliance service is for this tenant.
+//! Where Intune's services are for this tenant.
 //!
 //! Tenants are moved between scale units, so the address is asked for in
 //! Microsoft Graph, kept for a day, and asked for again when it fails.
@@ -16,8 +16,36 @@ use crate::settings::Settings;
 /// Intune's own application, the same in every tenant.
 const INTUNE_APPLICATION: &str = "0000000a-0000-0000-c000-000000000000";
 
-/// Where the discovered address is kept.
-const KEY: &str = "compliance-service";
+/// One of the services that are found here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Tells about devices.
+    Compliance,
+    /// Validates certificate requests.
+    Scep,
+    /// Names certificates to be revoked.
+    Revocation,
+}
+
+impl Wanted {
+    /// Where its address is kept.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::Compliance => "compliance-service",
+            Self::Scep => "scep-service",
+            Self::Revocation => "revocation-service",
+        }
+    }
+
+    /// Its name in the list of Intune's services.
+    fn provider(self, settings: &Settings) -> &'static str {
+        match self {
+            Self::Compliance => settings.version().provider(),
+            Self::Scep => "ScepRequestValidationFEService",
+            Self::Revocation => "PkiConnectorFEService",
+        }
+    }
+}
 
 /// Most pages of the list that are read; today it has one.
 const MAX_PAGES: usize = 10;
@@ -39,20 +67,44 @@ struct Kept {
 
 /// The address of the compliance service, remembered or discovered.
 pub(crate) fn service<S: Services>(services: &S, settings: &Settings) -> Result<Service, Failure> {
-    match recall(services, settings) {
+    find(services, settings, Wanted::Compliance)
+}
+
+/// The address of a service, remembered or discovered.
+pub(crate) fn find<S: Services>(
+    services: &S,
+    settings: &Settings,
+    wanted: Wanted,
+) -> Result<Service, Failure> {
+    match recall(services, settings, wanted) {
         Some(address) => Ok(Service {
             address,
             remembered: true,
         }),
-        None => discover(services, settings),
+        None => find_anew(services, settings, wanted),
     }
 }
 
-/// The address of the compliance service, asked for in Graph now. It takes the
-/// place of the remembered one only once it is known: if Graph does not answer
-/// either, the old one is still better than none.
+/// The address of the compliance service, asked for in Graph now.
 pub(crate) fn discover<S: Services>(services: &S, settings: &Settings) -> Result<Service, Failure> {
-    let uri = find_uri(services, settings)?;
+    find_anew(services, settings, Wanted::Compliance)
+}
+
+/// The address of a service, asked for in Graph now. It takes the place of the
+/// remembered one only once it is known: if Graph does not answer either, the
+/// old one is still better than none.
+pub(crate) fn find_anew<S: Services>(
+    services: &S,
+    settings: &Settings,
+    wanted: Wanted,
+) -> Result<Service, Failure> {
+    if let (Wanted::Compliance, Some(uri)) = (wanted, &settings.service_url) {
+        return Ok(Service {
+            address: accepted(uri, settings)?,
+            remembered: false,
+        });
+    }
+    let uri = find_uri(services, settings, wanted.provider(settings))?;
     let address = accepted(&uri, settings)?;
     if settings.discovery_cache_hours > 0 {
         let kept = Kept {
@@ -61,13 +113,18 @@ pub(crate) fn discover<S: Services>(services: &S, settings: &Settings) -> Result
             uri,
         };
         if let Ok(value) = serde_json::to_vec(&kept) {
-            services.remember(KEY, &value, settings.discovery_cache_ms());
+            services.remember(wanted.key(), &value, settings.discovery_cache_ms());
         }
     }
     Ok(Service {
         address,
         remembered: false,
     })
+}
+
+/// Has the address of a service asked for in Graph the next time.
+pub(crate) fn forget<S: Services>(services: &S, wanted: Wanted) {
+    services.forget(wanted.key());
 }
 
 /// The address of Graph.
@@ -79,18 +136,22 @@ pub(crate) fn graph(settings: &Settings) -> Result<Address, Failure> {
     })
 }
 
-fn recall<S: Services>(services: &S, settings: &Settings) -> Option<Address> {
-    if settings.discovery_cache_hours == 0 {
+fn recall<S: Services>(services: &S, settings: &Settings, wanted: Wanted) -> Option<Address> {
+    let by_hand = wanted == Wanted::Compliance && settings.service_url.is_some();
+    if settings.discovery_cache_hours == 0 || by_hand {
         return None;
     }
-    let kept: Kept = serde_json::from_slice(&services.recall(KEY)?).ok()?;
+    let kept: Kept = serde_json::from_slice(&services.recall(wanted.key())?).ok()?;
     let same = kept.graph == settings.graph_url && kept.version == settings.service_version;
     same.then(|| accepted(&kept.uri, settings).ok()).flatten()
 }
 
-fn find_uri<S: Services>(services: &S, settings: &Settings) -> Result<String, Failure> {
+fn find_uri<S: Services>(
+    services: &S,
+    settings: &Settings,
+    provider: &str,
+) -> Result<String, Failure> {
     let graph = graph(settings)?;
-    let provider = settings.version().provider();
     let mut url = format!("{graph}/v1.0/servicePrincipals/appId={INTUNE_APPLICATION}/endpoints");
     let mut any = false;
     for _ in 0..MAX_PAGES {

@@ -21,7 +21,10 @@ fn asks_once_and_remembers() {
     assert_eq!(found(&services, &settings), fake::service("msud01"));
     assert_eq!(found(&services, &settings), fake::service("msud01"));
     assert_eq!(services.asked(), [ENDPOINTS]);
-    assert_eq!(services.kept.borrow()[KEY].1, 24 * 3_600_000);
+    assert_eq!(
+        services.kept.borrow()[Wanted::Compliance.key()].1,
+        24 * 3_600_000
+    );
     assert!(service(&services, &settings).unwrap().remembered);
 }
 
@@ -49,10 +52,32 @@ fn other_settings_make_what_was_remembered_void() {
             ..settings.clone()
         },
     ] {
-        assert_eq!(recall(&services, &changed), None, "{changed:?}");
+        assert_eq!(
+            recall(&services, &changed, Wanted::Compliance),
+            None,
+            "{changed:?}"
+        );
     }
-    services.remember(KEY, b"nonsense", 1);
-    assert_eq!(recall(&services, &settings), None);
+    services.remember(Wanted::Compliance.key(), b"nonsense", 1);
+    assert_eq!(recall(&services, &settings, Wanted::Compliance), None);
+}
+
+#[test]
+fn an_address_that_is_set_is_taken_without_asking() {
+    let services = Fake::new([]);
+    let set = |url: &str| Settings {
+        service_url: Some(url.to_owned()),
+        ..Settings::default()
+    };
+    let by_hand = set("https://fef.msub01.manage.microsoft.com/x/y");
+    assert_eq!(
+        found(&services, &by_hand),
+        "https://fef.msub01.manage.microsoft.com/x/y"
+    );
+    assert_eq!(found(&services, &by_hand), found(&services, &by_hand));
+    // The token goes to no other host for that.
+    assert!(service(&services, &set("https://elsewhere.example/x")).is_err());
+    assert!(services.asked().is_empty());
 }
 
 #[test]

@@ -20,6 +20,11 @@ pub(crate) enum Party {
     /// Graph's devices: the same host and credential, another permission.
     Devices,
     Intune,
+    /// Intune's validation of certificate requests: the same credential, another
+    /// permission.
+    Scep,
+    /// Intune's revocations, which need the same permission.
+    Revocation,
 }
 
 impl Party {
@@ -27,6 +32,8 @@ impl Party {
         match self {
             Self::Graph | Self::Devices => "Microsoft Graph",
             Self::Intune => "Intune's compliance service",
+            Self::Scep => "Intune's SCEP validation service",
+            Self::Revocation => "Intune's revocation service",
         }
     }
 
@@ -34,7 +41,7 @@ impl Party {
     pub(crate) fn slot(self) -> &'static str {
         match self {
             Self::Graph | Self::Devices => "graph",
-            Self::Intune => "intune",
+            Self::Intune | Self::Scep | Self::Revocation => "intune",
         }
     }
 
@@ -44,6 +51,7 @@ impl Party {
             Self::Graph => "Application.Read.All",
             Self::Devices => "DeviceManagementManagedDevices.Read.All",
             Self::Intune => "get_device_compliance",
+            Self::Scep | Self::Revocation => "scep_challenge_provider",
         }
     }
 
@@ -51,7 +59,7 @@ impl Party {
     pub(crate) fn permission_place(self) -> &'static str {
         match self {
             Self::Graph | Self::Devices => "Microsoft Graph, application permission",
-            Self::Intune => "Intune, application permission",
+            Self::Intune | Self::Scep | Self::Revocation => "Intune, application permission",
         }
     }
 }
@@ -158,7 +166,7 @@ pub(crate) fn from_status(party: Party, response: &Response, now_ms: u64) -> Fai
     match status {
         401 => Failure::new(Error::Unauthenticated(match party {
             Party::Graph | Party::Devices => text,
-            Party::Intune => format!(
+            Party::Intune | Party::Scep | Party::Revocation => format!(
                 "{}; the token's audience is wrong, or the application lacks the permission `{}`",
                 text.trim_end_matches('.'),
                 party.permission()

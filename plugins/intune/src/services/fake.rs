@@ -16,10 +16,15 @@ use super::Services;
 /// 2026-08-21T00:00:00Z.
 pub(crate) const NOW: u64 = 1_787_270_400_000;
 
+/// Headers and body of one request.
+pub(crate) type Posted = (Vec<(String, String)>, serde_json::Value);
+
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     pub(crate) answers: RefCell<VecDeque<Result<Response, Error>>>,
     pub(crate) asked: RefCell<Vec<String>>,
+    /// Headers and body of what was posted.
+    pub(crate) posted: RefCell<Vec<Posted>>,
     /// Values under their keys, and how long they are kept.
     pub(crate) kept: RefCell<BTreeMap<String, (Vec<u8>, u64)>>,
     /// What the clock is ahead of [`NOW`], in milliseconds.
@@ -55,6 +60,15 @@ impl Services for Fake {
             .borrow_mut()
             .pop_front()
             .unwrap_or_else(|| panic!("nobody expected `{url}`"))
+    }
+
+    fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, Error> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let body = serde_json::from_slice(&body).unwrap();
+        self.posted.borrow_mut().push((headers.collect(), body));
+        self.get(&format!("POST {url}"), "application/json")
     }
 
     fn now_ms(&self) -> u64 {

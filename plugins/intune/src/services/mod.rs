@@ -9,6 +9,9 @@ pub(crate) trait Services {
     /// Sends a `GET` request. A redirect is an answer.
     fn get(&self, url: &str, accept: &str) -> Result<Response, Error>;
 
+    /// Sends JSON. A redirect is an answer.
+    fn post(&self, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Response, Error>;
+
     /// Milliseconds since the Unix epoch, UTC.
     fn now_ms(&self) -> u64;
 

@@ -128,6 +128,47 @@ pub mod actions {
     });
 }
 
+/// Optional part of a connector, and world `portreeve:scep/scep`.
+#[cfg(feature = "scep")]
+pub mod scep {
+    wit_bindgen::generate!({
+        inline: "
+            package portreeve:sdk-scep;
+            world scep { export portreeve:scep/requests@0.1.0; }
+        ",
+        path: "../../wit",
+        with: {
+            "portreeve:device/types@0.1.0": crate::bindings::plugin::portreeve::device::types,
+            "portreeve:connector/types@0.1.0": crate::bindings::connector::portreeve::connector::types,
+        },
+        generate_all,
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        default_bindings_module: "portreeve_plugin::bindings::scep",
+        runtime_path: "::portreeve_plugin::__wit_bindgen::rt",
+    });
+}
+
+/// Optional part of world `portreeve:scep/scep-with-revocation`.
+#[cfg(feature = "revocations")]
+pub mod revocations {
+    wit_bindgen::generate!({
+        inline: "
+            package portreeve:sdk-revocations;
+            world revocations { export portreeve:scep/revocations@0.1.0; }
+        ",
+        path: "../../wit",
+        with: {
+            "portreeve:connector/types@0.1.0": crate::bindings::connector::portreeve::connector::types,
+        },
+        generate_all,
+        additional_derives: [PartialEq],
+        pub_export_macro: true,
+        default_bindings_module: "portreeve_plugin::bindings::revocations",
+        runtime_path: "::portreeve_plugin::__wit_bindgen::rt",
+    });
+}
+
 /// World `portreeve:policy/policy`.
 #[cfg(feature = "policy")]
 pub mod policy {

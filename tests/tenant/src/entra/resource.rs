@@ -79,6 +79,8 @@ pub(crate) enum Right {
     ReadDevices,
     /// Asking the compliance service.
     AskCompliance,
+    /// Having certificate requests validated, and all that goes with it.
+    ValidateChallenges,
 }
 
 impl Right {
@@ -86,7 +88,7 @@ impl Right {
     pub(crate) const fn resource(self) -> Resource {
         match self {
             Self::Discover | Self::ReadDevices => Resource::Graph,
-            Self::AskCompliance => Resource::Intune,
+            Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
 
@@ -99,6 +101,7 @@ impl Right {
                 "DeviceManagementManagedDevices.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
+            Self::ValidateChallenges => &["scep_challenge_provider"],
         }
     }
 }

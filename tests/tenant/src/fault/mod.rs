@@ -38,11 +38,21 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// The validation of a certificate request.
+    ScepValidation,
+    /// The notification that a certificate was issued.
+    ScepSuccess,
+    /// The notification that none was issued.
+    ScepFailure,
+    /// The list of certificates to be revoked.
+    RevocationDownload,
+    /// What became of them.
+    RevocationUpload,
 }
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -54,6 +64,11 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::ScepValidation,
+        Self::ScepSuccess,
+        Self::ScepFailure,
+        Self::RevocationDownload,
+        Self::RevocationUpload,
     ];
 
     /// The step of token requests for this resource.
@@ -124,6 +139,11 @@ pub enum Fault {
     },
     /// All devices of a page of [`Step::DeviceList`] have the serial number of the first.
     OneSerial,
+    /// Status 200 with this code, from [`Step::ScepValidation`] and its notifications.
+    Code {
+        /// As Intune writes it, e.g. `ChallengeExpired`.
+        code: String,
+    },
     /// Status 302 to this URL.
     Redirect {
         /// The header `Location`.

@@ -18,6 +18,7 @@ use crate::compliance::ComplianceService;
 use crate::entra::{Denied, Entra, Failure, Right, TokenRequest};
 use crate::fault::{Body, Dropped, Fault, Faults, HANG_LIMIT, RetryAfter, Step, spoil, whole};
 use crate::graph::{self, Endpoints};
+use crate::scep::{self, Scep};
 use crate::tenant::Moved;
 
 const MAX_BODY: usize = 64 * 1024;
@@ -47,6 +48,7 @@ pub(crate) struct Service {
     pub(crate) entra: Entra,
     pub(crate) endpoints: Endpoints,
     pub(crate) compliance: ComplianceService,
+    pub(crate) scep: Scep,
     pub(crate) faults: Faults,
     /// Entries on a page of the discovery; 0 for all on one.
     pub(crate) page_size: AtomicUsize,
@@ -215,6 +217,16 @@ impl Service {
             Target::Devices(api) => self.guarded(parts, || {
                 self.compliance.devices(*api, query, self.clock.now_ms())
             }),
+            Target::Certificates(operation) => {
+                let (now, right) = (self.clock.now(), Right::ValidateChallenges);
+                if let Err(denied) = self.entra.authorize(&parts.headers, right, now) {
+                    return self.denied(denied, right, parts);
+                }
+                match self.scep.answer(*operation, &parts.headers, body, now) {
+                    Ok(answer) => json_answer(StatusCode::OK, &answer),
+                    Err((status, text)) => plain(status, &text),
+                }
+            }
         }
     }
 
@@ -334,6 +346,11 @@ impl Service {
         let right = match step {
             Step::Discovery => Right::Discover,
             Step::DeviceList | Step::Device => Right::ReadDevices,
+            Step::ScepValidation
+            | Step::ScepSuccess
+            | Step::ScepFailure
+            | Step::RevocationDownload
+            | Step::RevocationUpload => Right::ValidateChallenges,
             _ => Right::AskCompliance,
         };
         let (status, retry_after) = match fault {
@@ -365,6 +382,9 @@ impl Service {
                 };
                 let body = graph::error(code, message, &correlation(parts), now);
                 return Some(json_answer(status, &body));
+            }
+            Fault::Code { code } => {
+                return Some(json_answer(StatusCode::OK, &scep::refusal(code)));
             }
             Fault::EchoCredential => {
                 let sent = parts.headers.get(header::AUTHORIZATION);

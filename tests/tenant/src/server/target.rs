@@ -8,6 +8,7 @@ use crate::compliance::Api;
 use crate::entra::{Version, asked_resource};
 use crate::fault::Step;
 use crate::graph::INTUNE;
+use crate::scep::Operation;
 
 /// One of the things that the tenant answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub(crate) enum Target {
     },
     ServerInfo(Api),
     Devices(Api),
+    Certificates(Operation),
 }
 
 const CRS: [&str; 4] = [
@@ -41,6 +43,8 @@ const CRS: [&str; 4] = [
     "resourceaccess",
     "complianceretrievalservice",
 ];
+
+const RACERTS: [&str; 3] = ["trafficgateway", "trafficroutingservice", "racerts"];
 
 impl Target {
     /// Reads the path of a URL.
@@ -55,6 +59,25 @@ impl Target {
                 ["ciscoise", "mdminfo"] => Some(Self::ServerInfo(Api::V3)),
                 _ => None,
             };
+        }
+        if let Some([service, group, action]) = segments.strip_prefix(&RACERTS) {
+            let operation = match (*service, *group, *action) {
+                ("statelesssceprequestvalidationservice", "scepactions", action) => match action {
+                    "validaterequest" => Operation::Validate,
+                    "successnotification" => Operation::NotifySuccess,
+                    "failurenotification" => Operation::NotifyFailure,
+                    _ => return None,
+                },
+                ("statelesspkiconnectorservice", "certificateauthorityrequests", action) => {
+                    match action {
+                        "downloadrevocationrequests" => Operation::DownloadRevocations,
+                        "uploadrevocationresults" => Operation::UploadRevocations,
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            };
+            return Some(Self::Certificates(operation));
         }
         Some(match segments.as_slice() {
             ["common", "discovery", "instance"] => Self::InstanceDiscovery,
@@ -107,7 +130,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } => Method::POST,
+            Self::Token { .. } | Self::Certificates(_) => Method::POST,
             _ => Method::GET,
         }
     }
@@ -124,6 +147,7 @@ impl Target {
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
+            Self::Certificates(operation) => vec![operation.step()],
             Self::Devices(_) => {
                 let list = url::form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
                     name.eq_ignore_ascii_case("querycriteria") && value == "compliance"
@@ -137,9 +161,12 @@ impl Target {
         }
     }
 
-    /// Whether it belongs to the compliance service, which lives on a scale unit.
+    /// Whether it belongs to a service that lives on a scale unit.
     pub(crate) fn on_scale_unit(&self) -> bool {
-        matches!(self, Self::ServerInfo(_) | Self::Devices(_))
+        matches!(
+            self,
+            Self::ServerInfo(_) | Self::Devices(_) | Self::Certificates(_)
+        )
     }
 }
 
@@ -222,6 +249,18 @@ mod tests {
             ),
             (
                 "/TrafficGateway/TrafficRoutingService/ResourceAccess/ComplianceRetrievalService/",
+                None,
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessScepRequestValidationService/ScepActions/validateRequest",
+                Some(Target::Certificates(Operation::Validate)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/CertificateAuthorityRequests/uploadRevocationResults",
+                Some(Target::Certificates(Operation::UploadRevocations)),
+            ),
+            (
+                "/TrafficGateway/TrafficRoutingService/RACerts/StatelessPkiConnectorService/ScepActions/validateRequest",
                 None,
             ),
             ("/", None),

@@ -19,6 +19,7 @@ use crate::device::{Device, Directory, well_known};
 use crate::entra::{Application, Entra, Secret, Signer};
 use crate::fault::Faults;
 use crate::graph::Endpoints;
+use crate::scep::Scep;
 use crate::server::{Address, Listener, Service, Unit};
 
 /// How a tenant starts; made by [`Tenant::builder`].
@@ -196,6 +197,7 @@ impl Builder {
             entra,
             endpoints: Endpoints::recorded()?,
             compliance: ComplianceService::new(directory),
+            scep: Scep::default(),
             faults: Faults::default(),
             page_size: AtomicUsize::new(self.page_size),
             origins,

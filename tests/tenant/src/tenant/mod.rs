@@ -1,6 +1,7 @@
 //! The tenant as tests and the demo hold it.
 
 mod builder;
+mod certificates;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

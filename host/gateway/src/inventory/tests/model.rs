@@ -298,6 +298,7 @@ impl Picture for Process {
 
 fn start(process: &Arc<Process>) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "mdm".into(),
         source: Arc::clone(process) as Arc<dyn Source>,
         picture: Arc::clone(process) as Arc<dyn Picture>,

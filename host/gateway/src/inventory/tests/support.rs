@@ -322,6 +322,7 @@ pub(super) fn start_with(
     registry: &Registry,
 ) -> Inventory {
     let source = InventorySource {
+        switched_on: true,
         name: "mdm".into(),
         source: Arc::clone(source) as Arc<dyn Source>,
         picture: Arc::clone(picture) as Arc<dyn Picture>,

@@ -4,6 +4,8 @@ mod local;
 mod remote;
 mod text;
 
+pub(super) use remote::Asked;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

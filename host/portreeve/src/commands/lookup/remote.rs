@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use portreeve_domain::Identifier;
 use portreeve_egress::Secret;
-use reqwest::{Certificate, Client, Identity, redirect};
+use reqwest::{Certificate, Client, Identity, StatusCode, redirect};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -16,11 +16,13 @@ use crate::config::{Environment, Problem, Problems, read_secret};
 const PASSWORD_VARIABLE: &str = "PORTREEVE_PASSWORD";
 const TOKEN_VARIABLE: &str = "PORTREEVE_TOKEN";
 
+const DECISIONS: &str = "/v1/decisions";
+
 /// The most that an answer about one endpoint can be, in bytes.
 const LARGEST_ANSWER: usize = 4 << 20;
 
 /// A gateway and how to prove to it who asks.
-pub(super) struct Asked {
+pub(in super::super) struct Asked {
     client: Client,
     url: Url,
     credential: Credential,
@@ -33,7 +35,7 @@ enum Credential {
 }
 
 impl Asked {
-    pub(super) fn new(
+    pub(in super::super) fn new(
         url: &Url,
         remote: &Remote,
         timeout: Duration,
@@ -56,7 +58,7 @@ impl Asked {
         let credential = credential(remote, environment)?;
         Ok(Self {
             client: client(remote, timeout)?,
-            url: url.join("/v1/decisions")?,
+            url: url.clone(),
             credential,
         })
     }
@@ -64,43 +66,17 @@ impl Asked {
     /// The answer as the gateway gave it.
     pub(super) async fn ask(&self, identifiers: &[Identifier]) -> anyhow::Result<Value> {
         let identifiers: Vec<String> = identifiers.iter().map(ToString::to_string).collect();
-        let request = self.client.post(self.url.clone());
-        let request = match &self.credential {
-            Credential::None => request,
-            Credential::Basic(user, password) => request.basic_auth(user, Some(password.expose())),
-            Credential::Bearer(token) => request.bearer_auth(token.expose()),
-        };
-        let body = serde_json::to_vec(&json!({ "identifiers": identifiers }))?;
-        let request = request
-            .header("content-type", "application/json")
-            .body(body);
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let mut content = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(&error))?
-        {
-            content.extend_from_slice(&chunk);
-            anyhow::ensure!(
-                content.len() <= LARGEST_ANSWER,
-                "the answer of `{}` is too large",
-                self.url
-            );
-        }
-        let document: Value = serde_json::from_slice(&content).unwrap_or_default();
+        let body = json!({ "identifiers": identifiers });
+        let (status, document) = self.post(DECISIONS, &body).await?;
         // "Cannot tell" is a problem with an answer in it.
         if document.get("verdict").is_some() {
             return Ok(document);
         }
         let detail = document.get("detail").and_then(Value::as_str);
+        let url = self.url.join(DECISIONS)?;
         let message = match detail {
-            Some(detail) => format!("`{}` answered {status}: {detail}", self.url),
-            None => format!("`{}` answered {status}, which no gateway does", self.url),
+            Some(detail) => format!("`{url}` answered {status}: {detail}"),
+            None => format!("`{url}` answered {status}, which no gateway does"),
         };
         let problem = Problem::nowhere(message);
         Err(Problems::from(match status.as_u16() {
@@ -111,19 +87,55 @@ impl Asked {
         .into())
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Problems {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
+    /// Sends JSON; gives the status, and the body if it is JSON.
+    pub(in super::super) async fn post(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let url = self.url.join(path)?;
+        let request = self.client.post(url.clone());
+        let request = match &self.credential {
+            Credential::None => request,
+            Credential::Basic(user, password) => request.basic_auth(user, Some(password.expose())),
+            Credential::Bearer(token) => request.bearer_auth(token.expose()),
+        };
+        let request = request
+            .header("content-type", "application/json")
+            .body(serde_json::to_vec(body)?);
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| unreachable(&url, &error))?;
+        let status = response.status();
+        let mut content = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| unreachable(&url, &error))?
+        {
+            content.extend_from_slice(&chunk);
+            anyhow::ensure!(
+                content.len() <= LARGEST_ANSWER,
+                "the answer of `{url}` is too large"
+            );
         }
-        let message = format!("no answer from `{}`: {cause}", self.url);
-        let problem = Problem::nowhere(message);
-        Problems::from(if error.is_timeout() {
-            problem.hint("give it more time with `--timeout SECONDS`")
-        } else {
-            problem.hint("does it run, and does `--ca` name who signed its certificate?")
-        })
+        Ok((status, serde_json::from_slice(&content).unwrap_or_default()))
     }
+}
+
+fn unreachable(url: &Url, error: &reqwest::Error) -> Problems {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let message = format!("no answer from `{url}`: {cause}");
+    let problem = Problem::nowhere(message);
+    Problems::from(if error.is_timeout() {
+        problem.hint("give it more time with `--timeout SECONDS`")
+    } else {
+        problem.hint("does it run, and does `--ca` name who signed its certificate?")
+    })
 }
 
 fn client(remote: &Remote, timeout: Duration) -> anyhow::Result<Client> {

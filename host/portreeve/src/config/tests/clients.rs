@@ -29,7 +29,7 @@ fn certificates_and_keys_are_read() {
         .with("c.pem", "nothing")
         .with_mode("k.pem", "nothing", 0o644);
     assert_snapshot!(folder.errors(), @r"
-    error: main.toml:2:15: server.certificate: `c.pem` holds no certificate
+    error: main.toml:2:15: server.certificate: `c.pem`: the file cannot be read: it is neither PEM nor DER nor base64
     hint: a PEM file begins with `-----BEGIN CERTIFICATE-----`
     error: main.toml:3:7: server.key: `k.pem` holds a secret, but is open to everyone (0644)
     hint: run `chmod o= k.pem`
@@ -112,7 +112,7 @@ faces = [\"rest\"]
     hint: write e.g. `["rest"]`
     error: main.toml:6:13: clients.a.networks[0]: `10.0.0.0/33` is no network: invalid IP address syntax
     hint: write an address and a prefix length, e.g. `"10.0.0.0/8"`
-    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`, `inventory`
+    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`, `inventory`, `scep`
     hint: did you mean `radius`?
     error: main.toml:9:1: clients.b.certificate: exactly one of `san` and `sha256` is needed
     hint: write e.g. `{ san = "ise.example.com" }`

@@ -21,6 +21,10 @@ fn folder() -> Folder {
         .with("nac-ca.pem", &certificate)
         .with("extra-ca.pem", &certificate)
         .with("plugins/intune.wasm", "")
+        .with(
+            "plugins/intune.forms.toml",
+            include_str!("../../../../../plugins/intune/forms.toml"),
+        )
         .with("plugins/jamf.wasm", "")
         .with("policies/baseline.wasm", "")
         .with("printers.txt", "")
@@ -30,6 +34,7 @@ fn folder() -> Folder {
         .with("metrics-key", "metrics")
         .with("jwks.json", JWKS)
         .with("jamf-password", "x")
+        .with("proxy-password", "x")
         .with("forescout-secret", "forescout")
         .with("rest-key", "two")
 }
@@ -154,7 +159,7 @@ fn every_key_is_there() {
 fn check_keys(table: &toml::Table, section: &str, known: &dyn Fn(&str, &str) -> bool) {
     for (key, value) in table {
         let inner = match section {
-            "chains" | "clients" | "connectors" | "policies" | "quarantine" => {
+            "chains" | "clients" | "connectors" | "policies" | "quarantine" | "trust" => {
                 format!("{section}.NAME")
             }
             "" => key.clone(),

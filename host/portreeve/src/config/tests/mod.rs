@@ -1,6 +1,7 @@
 mod chains;
 mod clients;
 mod documentation;
+mod egress;
 mod files;
 mod intune;
 mod plugins;

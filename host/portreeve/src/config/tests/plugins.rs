@@ -197,16 +197,24 @@ vip = [\"00:11:22:33:44:55\"]
     list-lifetime = "5m"
     messaging = false
 
+    [egress]
+    proxy = "direct"
+    system-roots = true
+
     [sources]
     order = ["contoso"]
     max-calls = 256
     retry-after = "30s"
 
     [connectors.contoso]
+    enabled = true
+    type = "mobile-device-manager"
     plugin = "x.wasm"
     egress = ["https://graph.microsoft.com"]
     private-networks = []
     trust = []
+    proxy = "direct"
+    system-roots = true
     ttl = "5m"
     max-stale-compliant = "1d"
     max-stale-other = "1h"

@@ -172,7 +172,7 @@ fn text_bytes(device: &wit::Device) -> usize {
     device.key.len() + all.chain(plain).sum::<usize>()
 }
 
-fn id_from_wit(id: &wit::DeviceId) -> Result<Identifier, domain::IdentifierError> {
+pub(super) fn id_from_wit(id: &wit::DeviceId) -> Result<Identifier, domain::IdentifierError> {
     let (kind, value) = match id {
         wit::DeviceId::Mac(value) => ("mac", value),
         wit::DeviceId::Guid(value) => ("guid", value),
