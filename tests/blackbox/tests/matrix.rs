@@ -23,7 +23,7 @@ use portreeve_runtime::{
     Plugin, ReportVerdict, Runtime, RuntimeSettings, StateQuota,
 };
 use portreeve_tenant::well_known::COMPLIANT;
-use portreeve_tenant::{Fault, RetryAfter, Step, Tenant};
+use portreeve_tenant::{Fault, Resource, RetryAfter, Step, Tenant};
 use serde_json::json;
 
 /// How long one request may take.
@@ -37,6 +37,7 @@ enum Operation {
     LookUp,
     FirstPage,
     NextPage,
+    Revocations,
     Check,
 }
 
@@ -54,6 +55,12 @@ impl Operation {
             Self::FirstPage => &[Step::GraphToken, Step::DeviceList, Step::NonCompliantList],
             // The token is at hand from the first page.
             Self::NextPage => &[Step::DeviceList],
+            Self::Revocations => &[
+                Step::GraphToken,
+                Step::Discovery,
+                Step::IntuneToken,
+                Step::RevocationDownload,
+            ],
             Self::Check => &[
                 Step::GraphToken,
                 Step::IntuneToken,
@@ -89,6 +96,11 @@ impl Operation {
                     .map(|device| device.key.as_str())
                     .collect();
                 Ok(format!("{keys:?} more: {}", page.more))
+            }
+            Self::Revocations => {
+                let listed = connector.revocations(10, None, deadline).await;
+                let listed = listed.map_err(|error| error.to_string())?;
+                Ok(format!("{} to revoke", listed.len()))
             }
             Self::Check => {
                 let report = connector.check(deadline).await;
@@ -141,6 +153,8 @@ struct Stand {
 impl Stand {
     async fn start() -> anyhow::Result<Self> {
         let tenant = Tenant::builder().devices(20).start().await?;
+        // What SCEP needs beside the rest.
+        tenant.grant(Resource::Intune, "scep_challenge_provider");
         let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/compiled");
         std::fs::create_dir_all(&cache)?;
         let runtime = Runtime::new(&RuntimeSettings {
@@ -246,7 +260,7 @@ impl Stand {
             assert_eq!(told, right, "{name}");
         }
         let found = ended(&name, Operation::Check.run(self, &connector)).await;
-        // A device's own record and the list of the service are no steps of a check.
+        // A device's own record, the list of the service and SCEP are no steps of a check.
         let looked_at = Operation::Check.steps().contains(&step);
         if told.is_err() && looked_at {
             assert!(found.is_err(), "{name}: {told:?}, but the check {found:?}");
@@ -298,6 +312,11 @@ async fn first_page() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn next_page() -> anyhow::Result<()> {
     check(Operation::NextPage).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revocations() -> anyhow::Result<()> {
+    check(Operation::Revocations).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

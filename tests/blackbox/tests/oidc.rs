@@ -96,25 +96,20 @@ impl Provider {
 
     /// Posts an assertion of our own making; gives the status and the error word.
     async fn post(&self, client: &str, assertion: &str) -> anyhow::Result<(u16, String)> {
-        let root = reqwest::Certificate::from_pem(self.root.as_bytes())?;
-        let http = reqwest::Client::builder()
-            .tls_certs_only([root])
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()?;
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", client),
-            ("scope", "read"),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
-            ("client_assertion", assertion),
-        ];
-        let answer = http.post(self.token_url()).form(&form).send().await?;
+        // The way out has no credential for this URL.
+        let egress = self.egress(CredentialKind::Bearer {
+            token: Secret::new("unused"),
+        })?;
+        let form = format!(
+            "grant_type=client_credentials&client_id={client}&scope=read\
+             &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+             &client_assertion={assertion}"
+        );
+        let headers: [(&str, &[u8]); 1] = [("content-type", b"application/x-www-form-urlencoded")];
+        let asked = request("POST", &self.token_url(), headers, Bytes::from(form))?;
+        let answer = egress.send(asked, Instant::now() + PATIENCE).await?;
         let status = answer.status().as_u16();
-        let body: Value = answer.json().await?;
+        let body: Value = serde_json::from_slice(answer.body())?;
         Ok((
             status,
             body.get("error")

@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "a snapshot that differs fails the test")]
 
 mod faults;
+mod logged;
 mod mistakes;
 mod spoken;
 

@@ -48,7 +48,8 @@ fn named(word: &str) -> String {
         (_, "9999-99-99") => "DAY",
         (_, "99:99:99Z") => "TIME",
         // A second more or less.
-        (_, "3599" | "9999") if hexadecimal => "SECONDS",
+        (_, "9999") => "SECONDS",
+        _ if matches!(bare, "119" | "120" | "121") => "SECONDS",
         _ => return word.to_owned(),
     };
     format!("{name}{end}")
