@@ -1,5 +1,6 @@
-//! The gateway in this process: hits by number of devices, and what a chain of
-//! policies costs by its length when nothing is remembered.
+//! The gateway in this process: hits by number of devices, what a chain of
+//! policies costs by its length when nothing is remembered, and what a list of
+//! the inventory costs.
 #![allow(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a bench may fail loudly")]
 
@@ -10,7 +11,9 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_benches::scripted::{Permits, connection, fill, gateway, hit, question, scramble};
-use portreeve_domain::{Question, Subject, Verdict};
+use portreeve_domain::{Question, Subject, Timestamp, Verdict};
+use portreeve_gateway::query::{Query, Search};
+use portreeve_gateway::selection::Choice;
 use portreeve_gateway::{Evaluation, Evaluator, Health, PolicyError};
 use portreeve_harness::guest;
 use portreeve_runtime::{
@@ -112,5 +115,47 @@ async fn baseline(runtime: &Runtime, reuse: Reuse) -> Policy {
     plugin.policy("baseline", settings).await.unwrap()
 }
 
-criterion_group!(benches, hits, chains);
+/// What a list of the inventory costs, of all devices that there are.
+fn selections(criterion: &mut Criterion) {
+    const DEVICES: u32 = 100_000;
+    let tokio = Tokio::new().unwrap();
+    let _tasks_run_here = tokio.enter();
+    let asker = connection();
+    let mut made = None;
+    let mut group = criterion.benchmark_group("select");
+    group.sample_size(10);
+    for (name, filter, search, order) in [
+        ("all", "", "", ""),
+        (
+            "filter",
+            "compliance eq non-compliant and os.version lt 10.0.19045",
+            "",
+            "",
+        ),
+        ("search", "", "1b00", ""),
+        ("sort", "", "", "-last-seen,mac"),
+        ("verdict", "verdict ne permit", "", ""),
+    ] {
+        let query = (!filter.is_empty()).then(|| Query::parse(filter, Timestamp::now()).unwrap());
+        let order = order.split(',').filter(|fact| !fact.is_empty());
+        let choice = Choice {
+            query,
+            search: Search::new(search),
+            order: order.map(|fact| fact.parse().unwrap()).collect(),
+            ..Choice::default()
+        };
+        group.bench_function(BenchmarkId::new(name, DEVICES), |bencher| {
+            let gateway = made.get_or_insert_with(|| {
+                let gateway = gateway(vec![Arc::new(Permits)]).unwrap();
+                tokio.block_on(fill(&gateway, DEVICES));
+                gateway
+            });
+            bencher
+                .to_async(&tokio)
+                .iter(|| async { gateway.select(choice.clone(), &asker).await.unwrap().len() });
+        });
+    }
+}
+
+criterion_group!(benches, hits, chains, selections);
 criterion_main!(benches);

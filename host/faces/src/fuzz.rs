@@ -11,6 +11,7 @@ pub const TARGETS: &[(&str, Parser)] = &[
     ("identifier", identifier),
     ("intune-form", intune_form),
     ("intune-query", intune_query),
+    ("inventory", inventory),
     ("ise-form", ise_form),
     ("ise-query", ise_query),
     ("ise-xml", ise_xml),
@@ -48,6 +49,11 @@ pub fn intune_form(bytes: &[u8]) {
 /// The query that asks about a device of the Intune shape.
 pub fn intune_query(bytes: &[u8]) {
     crate::intune::fuzz_query(bytes);
+}
+
+/// The query of a list of devices, and a condition by itself.
+pub fn inventory(bytes: &[u8]) {
+    crate::inventory::fuzz_query(bytes);
 }
 
 /// XML that Cisco ISE sends.

@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     pub(crate) inventory: Inventory,
     pub(crate) delta: Delta,
     pub(crate) non_compliant_list: bool,
+    pub(crate) compliance_details: bool,
     pub(crate) provider_name: String,
 }
 
@@ -62,6 +63,7 @@ impl Default for Settings {
             inventory: Inventory::default(),
             delta: Delta::default(),
             non_compliant_list: false,
+            compliance_details: false,
             provider_name: concat!("Portreeve ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -124,6 +126,13 @@ impl Settings {
             refuse(
                 "/discovery-cache-hours".to_owned(),
                 format!("`{}` is more than 168", self.discovery_cache_hours),
+            );
+        }
+        if self.compliance_details && self.inventory == Inventory::Off {
+            refuse(
+                "/compliance-details".to_owned(),
+                "the details are part of an inventory; hint: set `inventory = \"graph\"`"
+                    .to_owned(),
             );
         }
         if let Some(message) = provider_problem(&self.provider_name) {
@@ -295,6 +304,10 @@ mod tests {
         check(
             r#"{"non-compliant-list":true,"inventory":"graph","service-version":2}"#,
             &[("/non-compliant-list", "only `service-version` 3")],
+        );
+        check(
+            r#"{"compliance-details":true}"#,
+            &[("/compliance-details", "set `inventory = \"graph\"`")],
         );
         check(
             r#"{"provider-name":" "}"#,

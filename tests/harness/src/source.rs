@@ -19,6 +19,8 @@ pub(crate) struct Source<'a> {
     pub(crate) negative_ttl: &'a str,
     /// TOML below `[connectors.NAME.inventory]`, if all devices are read.
     pub(crate) inventory: Option<&'a str>,
+    /// Whether the checks that devices failed are read with them.
+    pub(crate) details: bool,
 }
 
 impl Source<'_> {
@@ -98,6 +100,7 @@ urls = [{unit_urls}]
             graph_credential = self.credential_keys("https://graph.microsoft.com/"),
             intune_credential = self.credential_keys("https://api.manage.microsoft.com/"),
             inventory_setting = match self.inventory {
+                Some(_) if self.details => "inventory = \"graph\"\ncompliance-details = true",
                 Some(_) => "inventory = \"graph\"",
                 None => "",
             },

@@ -47,6 +47,7 @@ pub struct StandBuilder {
     extra: String,
     server: String,
     inventory: Option<String>,
+    details: bool,
     store: bool,
     cloud: Option<tokio::runtime::Handle>,
     credential: Credential,
@@ -67,6 +68,7 @@ impl Default for StandBuilder {
             extra: String::new(),
             server: String::new(),
             inventory: None,
+            details: false,
             store: false,
             cloud: None,
             credential: Credential::default(),
@@ -133,6 +135,13 @@ impl StandBuilder {
     #[must_use]
     pub fn inventory(mut self, settings: &str) -> Self {
         self.inventory = Some(settings.to_owned());
+        self
+    }
+
+    /// Reads with the devices which checks they failed.
+    #[must_use]
+    pub fn compliance_details(mut self) -> Self {
+        self.details = true;
         self
     }
 
@@ -236,6 +245,7 @@ impl StandBuilder {
             ttl: &self.ttl,
             negative_ttl: &self.negative_ttl,
             inventory: self.inventory.as_deref(),
+            details: self.details,
         };
         source.write_files(directory)?;
         source.configuration()

@@ -22,6 +22,8 @@ use axum::response::Response;
 use axum::routing::get;
 use http::HeaderValue;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use portreeve_domain::{Timestamp, View};
+use portreeve_gateway::query::Query;
 use portreeve_gateway::selection::{Selection, SelectionError, Share};
 
 pub(crate) use page::{is_wanted as is_page, page};
@@ -40,6 +42,14 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 pub(crate) fn routes() -> Router<Arc<Faces>> {
     Router::new().route("/v1/devices", get(devices))
+}
+
+/// For a fuzzer: the query of a list, and a condition by itself.
+pub(crate) fn fuzz_query(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = parameters::read(text, Some(text), &[], &View::default());
+        let _ = Query::parse(text, Timestamp::default());
+    }
 }
 
 /// `GET /v1/devices`

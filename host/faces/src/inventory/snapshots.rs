@@ -121,7 +121,7 @@ impl Snapshots {
         forget(&mut kept, now);
         let found = kept
             .iter_mut()
-            .find(|it| it.number == place.list && it.client == client.name);
+            .find(|it| it.number == place.list && it.is_of(client));
         let Some(found) = found else {
             let detail = format!(
                 "`cursor`: there is no such list any more; lists are kept for {} s, \
@@ -135,6 +135,14 @@ impl Snapshots {
         let is_last = next >= found.list.selection.len();
         let next = (!is_last).then(|| format!("{}-{next}", place.list));
         Ok((Arc::clone(&found.list), next))
+    }
+}
+
+impl Kept {
+    /// Whether the client began it, and may see what it could see then.
+    fn is_of(&self, client: &Client) -> bool {
+        let view = &client.connection.view;
+        self.client == client.name && self.list.selection.is_for(view)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/v1/devices`: what is known about devices, in lists, files and pages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_domain::ComplianceState;
@@ -111,6 +112,17 @@ async fn pages_are_of_one_moment_and_for_who_began() {
     let other = stand.get(&path, NARROW).send().await.unwrap();
     assert_eq!(other.status(), StatusCode::GONE);
     assert_is("Problem", &other.json().await.unwrap());
+    // Whoever may see less now than when he began begins again.
+    let mut narrower = clients();
+    for client in &mut narrower {
+        client.facts = Some(Arc::default());
+    }
+    stand.reload(narrower).unwrap();
+    let gone = stand.get(&path, AUDITOR).send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::GONE);
+    stand.reload(clients()).unwrap();
+    let kept = stand.get(&path, AUDITOR).send().await.unwrap();
+    assert_eq!(kept.status(), StatusCode::OK);
     // Whoever begins too many gives up his first.
     for _ in 0..4 {
         listed(&stand, "limit=1").await;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portreeve_cache::SourceId;
-use portreeve_domain::{Connection, Device, Outcome, SourceSet, Timestamp};
+use portreeve_domain::{Connection, Device, Outcome, SourceSet, Timestamp, View};
 
 pub use self::order::Order;
 pub use self::page::{DevicePage, Telling};
@@ -148,6 +148,11 @@ impl Selection {
         self.records.is_empty()
     }
 
+    /// Whether it was made for somebody who may see just this.
+    pub fn is_for(&self, view: &View) -> bool {
+        self.asker.view == *view
+    }
+
     /// The sources that were looked at, in the operator's order.
     pub fn shares(&self) -> &[Share] {
         &self.shares
@@ -188,12 +193,20 @@ impl Gateway {
         let Ok(turn) = Arc::clone(&self.selections).try_acquire_owned() else {
             return Err(SelectionError::Busy { retry_after: SOON });
         };
+        // What was begun goes on when nobody waits for it any more, and so does
+        // its turn.
+        let turn = Arc::new(turn);
         let taken_at = Timestamp::now();
         let choice = Arc::new(choice);
         let Sifted { mut taken, open } = self
             .aside({
                 let (choice, asker) = (Arc::clone(&choice), Arc::clone(asker));
-                move |gateway| gateway.sift(&choice, &asker, taken_at)
+                let turn = Arc::clone(&turn);
+                move |gateway| {
+                    let sifted = gateway.sift(&choice, &asker, taken_at);
+                    drop(turn);
+                    sifted
+                }
             })
             .await?;
         for (place, record) in open.into_iter().enumerate() {
@@ -206,8 +219,7 @@ impl Gateway {
                 taken.push(record);
             }
         }
-        let records = self.in_order(taken, &choice, asker, taken_at).await?;
-        drop(turn);
+        let records = self.in_order(taken, &choice, asker, turn).await?;
         Ok(Selection {
             taken_at,
             asker: Arc::clone(asker),
@@ -239,7 +251,10 @@ impl Gateway {
             .await?;
         if with_outcomes {
             let records = selection.records.get(places).unwrap_or_default();
-            for (row, record) in rows.iter_mut().zip(records) {
+            for (place, (row, record)) in rows.iter_mut().zip(records).enumerate() {
+                if place % SLICE == 0 {
+                    tokio::task::yield_now().await;
+                }
                 row.outcome = self.prospect(record, &selection.asker).await;
                 row.is_judged = true;
             }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use portreeve_domain::{Connection, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Choice, Row, SLICE, SelectionError};
 use crate::query::{Fact, FactValue, UnknownFact};
@@ -48,7 +49,7 @@ impl Gateway {
         records: Vec<Record>,
         choice: &Arc<Choice>,
         asker: &Arc<Connection>,
-        now: Timestamp,
+        turn: Arc<OwnedSemaphorePermit>,
     ) -> Result<Vec<Record>, SelectionError> {
         if choice.order.is_empty() {
             return Ok(records);
@@ -57,13 +58,16 @@ impl Gateway {
             return Err(SelectionError::TooMany);
         }
         let (choice, asker) = (Arc::clone(choice), Arc::clone(asker));
+        let now = Timestamp::now();
         if !choice.order.iter().any(|order| order.fact.is_prospect()) {
             let sort = move |gateway: &Self| {
                 let keyed = records.into_iter().map(|record| {
                     let row = gateway.row(&record, &asker, now);
                     (keys(&choice.order, &row), record)
                 });
-                sorted(keyed.collect(), &choice.order)
+                let sorted = sorted(keyed.collect(), &choice.order);
+                drop(turn);
+                sorted
             };
             return self.aside(sort).await;
         }
@@ -75,7 +79,12 @@ impl Gateway {
             let row = self.judged_row(&record, &asker, now).await;
             keyed.push((keys(&choice.order, &row), record));
         }
-        self.aside(move |_| sorted(keyed, &choice.order)).await
+        let sort = move |_: &Self| {
+            let sorted = sorted(keyed, &choice.order);
+            drop(turn);
+            sorted
+        };
+        self.aside(sort).await
     }
 }
 

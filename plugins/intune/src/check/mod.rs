@@ -32,7 +32,7 @@ pub(crate) fn run<S: Services>(services: &S, settings: &Settings) -> Report {
     let wanted = settings.inventory == Inventory::Graph;
     let [graph, intune] = [Party::Graph, Party::Intune].map(|party| {
         let info = services.renew_credential(party.slot());
-        credential(&mut findings, party, &info, wanted)
+        credential(&mut findings, party, &info, settings)
     });
     if graph {
         let service = find_service(&mut findings, services, settings);
@@ -73,7 +73,7 @@ fn report(findings: Vec<Finding>) -> Report {
 }
 
 /// Whether there is a token, and what it permits.
-fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info, inventory: bool) -> bool {
+fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info, settings: &Settings) -> bool {
     let slot = party.slot();
     match info.status {
         Status::Missing => {
@@ -90,7 +90,8 @@ fn credential(findings: &mut Vec<Finding>, party: Party, info: &Info, inventory:
     }
     let is_on = |function: &Function| match function.name {
         "discovery" | "compliance" => true,
-        "inventory" => inventory,
+        "inventory" => settings.inventory == Inventory::Graph,
+        "compliance details" => settings.compliance_details,
         _ => false,
     };
     findings.extend(permission::findings(slot, &info.permissions, is_on));

@@ -9,6 +9,7 @@ mod hardware;
 mod listed;
 mod page;
 mod pause;
+mod policy_states;
 mod record;
 
 use std::time::{Duration, UNIX_EPOCH};
@@ -59,6 +60,11 @@ pub(crate) fn next_page<S: Services>(
         return Ok(page(Vec::new(), cursor, None));
     }
     let graph = discovery::graph(settings).map_err(|failure| SyncError::Failed(failure.error))?;
+    let limit = if settings.compliance_details {
+        policy_states::largest(limit)
+    } else {
+        limit
+    };
     if cursor.is_none() {
         listed::refresh(services, settings);
     }
@@ -69,8 +75,10 @@ pub(crate) fn next_page<S: Services>(
     };
     let response = get(services, &url, cursor.as_ref().is_some_and(continues))?;
     pause::over(services);
-    read(services, settings, &graph, cursor.as_ref(), &response)
-        .map_err(|problem| SyncError::Failed(Error::BadResponse(problem)))
+    let mut page = read(services, settings, &graph, cursor.as_ref(), &response)
+        .map_err(|problem| SyncError::Failed(Error::BadResponse(problem)))?;
+    policy_states::add(services, settings, &graph, &mut page.upserts).map_err(SyncError::Failed)?;
+    Ok(page)
 }
 
 /// Adds to a device that the compliance service knows what Graph knows of it,
@@ -119,7 +127,16 @@ pub(crate) fn complete<S: Services>(
         serde_json::from_slice(&response.body).map_err(|error| unreadable(error.to_string()))?;
     let told = record::device(&entry).filter(|told| told.key == found.key);
     let told = told.ok_or_else(|| unreadable("it is about another device".to_owned()))?;
-    Ok(united(told, found, settings))
+    let mut device = united(told, found, settings);
+    let graph = discovery::graph(settings)?;
+    policy_states::add(
+        services,
+        settings,
+        &graph,
+        std::slice::from_mut(&mut device),
+    )
+    .map_err(Failure::new)?;
+    Ok(device)
 }
 
 /// Asks for one device, to see whether that is allowed.

@@ -127,12 +127,16 @@ macro_rules! managed_device {
             /// Measured boot. Only some tenants and platforms have it.
             #[serde(borrow, rename = "deviceHealthAttestationState")]
             health: Option<Loosely<Health<'a>>>,
+            /// What Configuration Manager manages. Only devices of both have it.
+            #[serde(borrow, rename = "configurationManagerClientEnabledFeatures")]
+            workloads: Option<Loosely<Workloads<'a>>>,
         }
 
         /// The properties to ask for, as `$select` wants them. Some are null in
         /// a list unless they are named.
         pub(super) const SELECT: &str = concat!(
-            $($property, ",",)+ "deviceHealthAttestationState"
+            $($property, ",",)+
+            "configurationManagerClientEnabledFeatures,deviceHealthAttestationState"
         );
     };
 }
@@ -188,6 +192,23 @@ impl<'a> ManagedDevice<'a> {
             Some(Loosely::Otherwise(_)) | None => None,
         }
     }
+
+    /// What Configuration Manager manages, if that is told.
+    pub(super) fn workloads(&self) -> Option<&Workloads<'a>> {
+        match &self.workloads {
+            Some(Loosely::Told(workloads)) => Some(workloads),
+            Some(Loosely::Otherwise(_)) | None => None,
+        }
+    }
+}
+
+/// The part of `configurationManagerClientEnabledFeatures` that says whose word
+/// on compliance counts.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Workloads<'a> {
+    #[serde(borrow, rename = "compliancePolicy")]
+    pub(super) compliance: Scalar<'a>,
 }
 
 /// An object, or something else that is not looked at.
@@ -208,4 +229,20 @@ pub(super) struct Health<'a> {
     pub(super) bitlocker: Scalar<'a>,
     #[serde(borrow, rename = "codeIntegrity")]
     pub(super) code_integrity: Scalar<'a>,
+    #[serde(borrow, rename = "bootDebugging")]
+    pub(super) boot_debugging: Scalar<'a>,
+    #[serde(borrow, rename = "operatingSystemKernelDebugging")]
+    pub(super) kernel_debugging: Scalar<'a>,
+    #[serde(borrow, rename = "testSigning")]
+    pub(super) test_signing: Scalar<'a>,
+    #[serde(borrow, rename = "safeMode")]
+    pub(super) safe_mode: Scalar<'a>,
+    #[serde(borrow, rename = "earlyLaunchAntiMalwareDriverProtection")]
+    pub(super) early_launch_antimalware: Scalar<'a>,
+    #[serde(borrow, rename = "virtualSecureMode")]
+    pub(super) virtual_secure_mode: Scalar<'a>,
+    #[serde(borrow, rename = "tpmVersion")]
+    pub(super) tpm_version: Scalar<'a>,
+    #[serde(borrow, rename = "issuedDateTime")]
+    pub(super) issued_at: Scalar<'a>,
 }

@@ -247,6 +247,41 @@ fn attributes(entry: &ManagedDevice<'_>) -> Vec<Attribute> {
             health.map(|health| &health.code_integrity),
             &[],
         ),
+        (
+            "intune.boot-debugging",
+            health.map(|health| &health.boot_debugging),
+            &[],
+        ),
+        (
+            "intune.kernel-debugging",
+            health.map(|health| &health.kernel_debugging),
+            &[],
+        ),
+        (
+            "intune.test-signing",
+            health.map(|health| &health.test_signing),
+            &[],
+        ),
+        (
+            "intune.safe-mode",
+            health.map(|health| &health.safe_mode),
+            &[],
+        ),
+        (
+            "intune.early-launch-antimalware",
+            health.map(|health| &health.early_launch_antimalware),
+            &[],
+        ),
+        (
+            "intune.virtual-secure-mode",
+            health.map(|health| &health.virtual_secure_mode),
+            &[],
+        ),
+        (
+            "intune.tpm-version",
+            health.map(|health| &health.tpm_version),
+            &[],
+        ),
     ] {
         let text = value.and_then(Scalar::text);
         let says = |text: &&str| {
@@ -264,6 +299,12 @@ fn attributes(entry: &ManagedDevice<'_>) -> Vec<Attribute> {
             "intune.user-enrollment-approval-required",
             &entry.needs_approval,
         ),
+        (
+            "intune.configuration-manager-compliance",
+            entry
+                .workloads()
+                .map_or(&Scalar::Null, |workloads| &workloads.compliance),
+        ),
     ] {
         if let Some(value) = value.boolean() {
             add(name, Value::Boolean(value));
@@ -275,6 +316,10 @@ fn attributes(entry: &ManagedDevice<'_>) -> Vec<Attribute> {
             &entry.certificate_expires,
         ),
         ("intune.exchange-last-sync", &entry.exchange_last_sync),
+        (
+            "intune.health-attested-at",
+            health.map_or(&Scalar::Null, |health| &health.issued_at),
+        ),
     ] {
         if let Some(time) = timestamp(value) {
             add(name, Value::Timestamp(time));

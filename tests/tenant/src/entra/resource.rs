@@ -77,6 +77,8 @@ pub(crate) enum Right {
     Discover,
     /// Reading managed devices in Graph.
     ReadDevices,
+    /// Reading which compliance policies a device meets in Graph.
+    ReadPolicyStates,
     /// Asking the compliance service.
     AskCompliance,
     /// Having certificate requests validated, and all that goes with it.
@@ -87,7 +89,7 @@ impl Right {
     /// The service that gives it.
     pub(crate) const fn resource(self) -> Resource {
         match self {
-            Self::Discover | Self::ReadDevices => Resource::Graph,
+            Self::Discover | Self::ReadDevices | Self::ReadPolicyStates => Resource::Graph,
             Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
@@ -99,6 +101,10 @@ impl Right {
             Self::ReadDevices => &[
                 "DeviceManagementManagedDevices.Read.All",
                 "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
+            Self::ReadPolicyStates => &[
+                "DeviceManagementConfiguration.Read.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::AskCompliance => &["get_device_compliance"],
             Self::ValidateChallenges => &["scep_challenge_provider"],

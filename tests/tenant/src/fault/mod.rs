@@ -38,6 +38,10 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// The compliance policies of a managed device in Graph, alone or in a batch.
+    PolicyStates,
+    /// Several requests to Graph at once.
+    Batch,
     /// The validation of a certificate request.
     ScepValidation,
     /// The notification that a certificate was issued.
@@ -52,7 +56,7 @@ pub enum Step {
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -64,6 +68,8 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::PolicyStates,
+        Self::Batch,
         Self::ScepValidation,
         Self::ScepSuccess,
         Self::ScepFailure,

@@ -2,6 +2,7 @@
 
 mod devices;
 mod filter;
+mod policy_states;
 mod property;
 
 use http::StatusCode;
@@ -12,6 +13,7 @@ use crate::clock::graph_timestamp;
 use crate::entra::{Denied, Resource, Right};
 
 pub(crate) use devices::{Refused, device, page};
+pub(crate) use policy_states::policy_states;
 
 /// A real list of 21 August 2026, with 219 entries.
 const ENDPOINTS: &str = include_str!("../../data/intune-endpoints-2026-08-21.json");
@@ -104,15 +106,19 @@ pub(crate) fn denied(
     match (denied, resource) {
         (Denied::Missing, _) => invalid("Access token is empty."),
         (Denied::Invalid(message), _) => invalid(message),
-        (Denied::Role, Resource::Graph) if right == Right::ReadDevices => (
-            StatusCode::FORBIDDEN,
-            error(
-                "Forbidden",
-                &intune_message(&right.roles().join(", ")),
-                correlation,
-                now,
-            ),
-        ),
+        (Denied::Role, Resource::Graph)
+            if matches!(right, Right::ReadDevices | Right::ReadPolicyStates) =>
+        {
+            (
+                StatusCode::FORBIDDEN,
+                error(
+                    "Forbidden",
+                    &intune_message(&right.roles().join(", ")),
+                    correlation,
+                    now,
+                ),
+            )
+        }
         (Denied::Role, Resource::Graph) => {
             let message = "Insufficient privileges to complete the operation.";
             let body = error("Authorization_RequestDenied", message, correlation, now);

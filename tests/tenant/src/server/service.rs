@@ -220,6 +220,8 @@ impl Service {
                     .map(|device| graph::device(&device, login, query))
                     .transpose()
             }),
+            Target::PolicyStates { id } => self.policy_states(id, parts),
+            Target::Batch => self.batch(parts, body),
             Target::ServerInfo(api) => {
                 self.guarded(parts, || ComplianceService::server_info(*api, query))
             }
@@ -306,6 +308,71 @@ impl Service {
         }
     }
 
+    /// Which compliance policies a device meets, if the token is right.
+    fn policy_states(&self, id: &str, parts: &Parts) -> Response<Bytes> {
+        let now = self.clock.now();
+        let right = Right::ReadPolicyStates;
+        if let Err(denied) = self.entra.authorize(&parts.headers, right, now) {
+            return self.denied(denied, right, parts);
+        }
+        let directory = self.compliance.directory.read();
+        let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
+        let Some(device) = device else {
+            let message = "The resource could not be found.";
+            let body = graph::error("ResourceNotFound", message, &correlation(parts), now);
+            return json_answer(StatusCode::NOT_FOUND, &body);
+        };
+        json_answer(StatusCode::OK, &graph::policy_states(&device, self.login()))
+    }
+
+    /// Answers each request of a batch as if it had come alone, the last one first. Only reading
+    /// is served.
+    fn batch(&self, parts: &Parts, body: &[u8]) -> Response<Bytes> {
+        let batch: Value = serde_json::from_slice(body).unwrap_or_default();
+        let requests = batch.get("requests").and_then(Value::as_array);
+        let requests = requests.filter(|requests| (1..=20).contains(&requests.len()));
+        let Some(requests) = requests else {
+            let message = "Invalid batch payload format.";
+            let now = self.clock.now();
+            let body = graph::error("BadRequest", message, &correlation(parts), now);
+            return json_answer(StatusCode::BAD_REQUEST, &body);
+        };
+        let responses = requests.iter().rev().map(|request| {
+            let text = |name| request.get(name).and_then(Value::as_str);
+            let url = format!("/v1.0{}", text("url").unwrap_or_default());
+            let answer = self.part_of_batch(parts, text("method"), &url);
+            let headers = answer.headers().iter();
+            let headers: serde_json::Map<String, Value> = headers
+                .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.into())))
+                .collect();
+            json!({
+                "id": text("id"),
+                "status": answer.status().as_u16(),
+                "headers": headers,
+                "body": serde_json::from_slice::<Value>(answer.body()).unwrap_or_default(),
+            })
+        });
+        let responses: Vec<Value> = responses.collect();
+        json_answer(StatusCode::OK, &json!({ "responses": responses }))
+    }
+
+    fn part_of_batch(&self, parts: &Parts, method: Option<&str>, url: &str) -> Response<Bytes> {
+        let uri = url.parse::<http::Uri>();
+        let target = uri.as_ref().ok().and_then(|uri| Target::of(uri.path()));
+        let (Some(target), Ok(uri), Some("GET")) = (target, uri, method) else {
+            return plain(StatusCode::NOT_FOUND, "there is nothing here");
+        };
+        if target == Target::Batch {
+            return plain(StatusCode::BAD_REQUEST, "a batch within a batch");
+        }
+        let mut parts = parts.clone();
+        parts.uri = uri;
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        let planned = self.faults.pass(&target.steps(&query, &[]));
+        let refusal = planned.and_then(|(step, fault)| self.refusal(step, &fault, &parts, &[]));
+        refusal.unwrap_or_else(|| self.right(&target, &parts, &[], None))
+    }
+
     /// Answers for the compliance service if the token is right.
     fn guarded(
         &self,
@@ -354,7 +421,8 @@ impl Service {
             .unwrap_or_default();
         let right = match step {
             Step::Discovery => Right::Discover,
-            Step::DeviceList | Step::Device => Right::ReadDevices,
+            Step::DeviceList | Step::Device | Step::Batch => Right::ReadDevices,
+            Step::PolicyStates => Right::ReadPolicyStates,
             Step::ScepValidation
             | Step::ScepSuccess
             | Step::ScepFailure
@@ -407,7 +475,11 @@ impl Service {
             _ => return None,
         };
         let mut answer = match step {
-            Step::Discovery | Step::DeviceList | Step::Device => {
+            Step::Discovery
+            | Step::DeviceList
+            | Step::Device
+            | Step::PolicyStates
+            | Step::Batch => {
                 let code = if status == StatusCode::TOO_MANY_REQUESTS {
                     "TooManyRequests"
                 } else {

@@ -32,6 +32,12 @@ pub(crate) enum Target {
     ManagedDevice {
         id: String,
     },
+    /// The compliance policies of one managed device in Graph.
+    PolicyStates {
+        id: String,
+    },
+    /// Several requests to Graph at once.
+    Batch,
     ServerInfo(Api),
     Devices(Api),
     Certificates(Operation),
@@ -115,6 +121,16 @@ impl Target {
                     .strip_suffix("')")?
                     .to_owned(),
             },
+            [
+                "v1.0",
+                "devicemanagement",
+                "manageddevices",
+                id,
+                "devicecompliancepolicystates",
+            ] => Self::PolicyStates {
+                id: (*id).to_owned(),
+            },
+            ["v1.0", "$batch"] => Self::Batch,
             ["statelessnacservice", "ciscoise", "mdminfo"] => Self::ServerInfo(Api::V2),
             [
                 "statelessnacservice",
@@ -130,7 +146,7 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } | Self::Certificates(_) => Method::POST,
+            Self::Token { .. } | Self::Batch | Self::Certificates(_) => Method::POST,
             _ => Method::GET,
         }
     }
@@ -146,6 +162,8 @@ impl Target {
             Self::Discovery { .. } => vec![Step::Discovery],
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
+            Self::PolicyStates { .. } => vec![Step::PolicyStates],
+            Self::Batch => vec![Step::Batch],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
             Self::Certificates(operation) => vec![operation.step()],
             Self::Devices(_) => {
@@ -215,6 +233,11 @@ mod tests {
             ("/v1.0/deviceManagement/managedDevices/7", one.clone()),
             ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
             ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/deviceCompliancePolicyStates",
+                Some(Target::PolicyStates { id: "7".to_owned() }),
+            ),
+            ("/v1.0/$batch", Some(Target::Batch)),
             ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
             ("/beta/deviceManagement/managedDevices", None),
         ] {

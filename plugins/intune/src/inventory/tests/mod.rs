@@ -355,6 +355,7 @@ fn the_list_of_the_service_marks_devices() {
 }
 
 mod look_up;
+mod metadata;
 mod records;
 mod speed;
 
