@@ -126,7 +126,12 @@ fn find_service<S: Services>(
             }
             Err(failure) => {
                 let hint = "correct `service-url`, or add its host to `service-hosts`";
-                findings.push(failed("settings".to_owned(), text(&failure.error), hint));
+                findings.push(failed(
+                    Code::Settings,
+                    "settings",
+                    text(&failure.error),
+                    hint.to_owned(),
+                ));
                 None
             }
         };
