@@ -127,7 +127,13 @@ fn refused(error: &SwitchError) -> Problem {
         SwitchError::Untested { .. } => ProblemKind::NotTested,
         SwitchError::Store(_) | SwitchError::Sources(_) => ProblemKind::Internal,
     };
-    Problem::new(kind, error.to_string())
+    let detail = match error {
+        SwitchError::Untested { name, .. } => {
+            format!("{error}; `portreeve connector enable {name} --check` checks it first")
+        }
+        _ => error.to_string(),
+    };
+    Problem::new(kind, detail)
 }
 
 /// One connection record.

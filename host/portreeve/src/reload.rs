@@ -22,9 +22,11 @@ use crate::deciders::Deciders;
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "clients",
     "connectors",
+    "egress",
+    "trust",
     "chain",
     "chains",
     "policies",

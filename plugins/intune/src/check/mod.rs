@@ -126,12 +126,8 @@ fn find_service<S: Services>(
             }
             Err(failure) => {
                 let hint = "correct `service-url`, or add its host to `service-hosts`";
-                findings.push(failed(
-                    Code::Settings,
-                    "settings",
-                    text(&failure.error),
-                    hint.to_owned(),
-                ));
+                let problem = text(&failure.error);
+                findings.push(failed(Code::Settings, "settings", problem, hint.to_owned()));
                 None
             }
         };

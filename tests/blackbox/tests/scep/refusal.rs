@@ -38,7 +38,7 @@ async fn no_certificate_is_issued_unless_the_tenant_approves() -> anyhow::Result
             "ChallengeExpired",
         ),
         (Some(foreign), 3, "SignatureValidationFailed"),
-        (Some(fine.replace('A', "-")), 3, "ChallengeDecodingError"),
+        (Some(format!("-{fine}")), 3, "ChallengeDecodingError"),
         (Some(withdrawn), 3, "ScepProfileNoLongerTargeted"),
         (
             Some(sealed(|it| "CN=bob".clone_into(&mut it.subject))),
