@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod action;
 mod bundle;
 mod certificate;
 mod check_config;
@@ -17,10 +18,12 @@ mod quarantine;
 mod record;
 mod reload;
 mod scep;
+mod secret;
 mod serve;
 mod session;
 pub(crate) mod store;
 mod sync;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,6 +104,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
         }
+        Command::Action(command) => {
+            quiet()?;
+            action::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Quarantine(command) => {
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
@@ -132,6 +139,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Certificate(command) => {
             quiet()?;
             certificate::run(&command)
+        }
+        Command::Trust(command) => {
+            quiet()?;
+            trust::run(&command, environment)
+        }
+        Command::Secret(command) => {
+            quiet()?;
+            secret::run(&command, environment)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
