@@ -41,6 +41,8 @@ fn help_reads_well() {
       scep-notify     Tell which certificates a SCEP server has issued
       plugin          Work with plugin files
       certificate     Make, show and export certificates, and compare them with Entra
+      trust           Show whom the gateway trusts, and trust others
+      secret          Seal secrets, so that they may stand in the configuration
       completions     Print a script that completes commands in your shell
 
     Options:
