@@ -4,6 +4,7 @@ mod action;
 mod bundle;
 mod certificate;
 mod device;
+mod explain;
 mod list;
 mod policy;
 mod pxgrid;
@@ -26,8 +27,9 @@ pub(crate) use certificate::{
     CertificateNew, CertificateShow,
 };
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
+pub(crate) use explain::Explain;
 pub(crate) use list::{ListChange, ListCommand};
-pub(crate) use policy::PolicyCommand;
+pub(crate) use policy::{PolicyCommand, PolicyImpact, PolicyReplay};
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 pub(crate) use record::RecordCommand;
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Show why an endpoint gets the answer it gets
+    #[command(after_help = explain::EXPLAIN_HELP)]
+    Explain(Box<Explain>),
     /// Search, list and export what is known about devices
     #[command(subcommand, after_help = device::DEVICE_HELP)]
     Device(Box<DeviceCommand>),
@@ -95,7 +100,7 @@ pub(crate) enum Command {
     /// Look at the lists that policies ask about, and change them
     #[command(subcommand, after_help = list::LIST_HELP)]
     List(ListCommand),
-    /// Look at what decides
+    /// Look at what decides, and try out other policies
     #[command(subcommand, after_help = policy::POLICY_HELP)]
     Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
@@ -250,6 +255,10 @@ pub(crate) struct ConfigArgument {
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) config: ConfigArgument,
+
+    /// Also if it changes the verdicts of more endpoints than `[policy-change]` allows
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// Print JSON
     #[arg(long)]

@@ -9,6 +9,7 @@ mod connector;
 pub(crate) mod control;
 mod decisions;
 mod device;
+mod explain;
 mod list;
 mod lookup;
 mod plugin;
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         }
         Command::Reload(command) => {
             quiet()?;
-            reload::run(&path(&command.config, environment), command.json)
+            reload::run(&path(&command.config, environment), &command)
         }
         Command::Client(command) => {
             quiet()?;
@@ -91,6 +92,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Decisions(command) => {
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
+        }
+        Command::Explain(command) => {
+            quiet()?;
+            explain::run(&load(&command.config, environment)?, &command)
         }
         Command::List(command) => {
             quiet()?;

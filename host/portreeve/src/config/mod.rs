@@ -10,9 +10,11 @@
 mod action;
 mod certificate;
 mod chain;
+mod change;
 mod client;
 mod connector;
 mod credential;
+mod deciding;
 mod egress;
 mod environment;
 mod expires;
@@ -50,9 +52,11 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use action::ActionsConfig;
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
+pub(crate) use change::{PolicyChangeConfig, Share};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
+pub(crate) use deciding::{CandidateConfig, Deciding};
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -72,7 +76,7 @@ pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use sealed::{KEY_FILE, keys_in, sealed_texts, sealing_keys};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
-pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
+pub(crate) use store::{DecisionsConfig, FactsKept, Keep, StoreConfig};
 pub(crate) use trust::Purpose;
 pub(crate) use value::Span;
 
@@ -109,6 +113,7 @@ pub(crate) struct Config {
     pub(crate) chains: Named<SelectedChainConfig>,
     /// Those that some chain names.
     pub(crate) policies: Named<PolicyConfig>,
+    pub(crate) policy_change: PolicyChangeConfig,
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
     /// Ways to hold an endpoint back.
@@ -192,7 +197,8 @@ impl Config {
         let policies = root.named_sections("policies").into_iter();
         let policies = policies.filter_map(|(name, section)| policy::read(name, section));
         let mut policies = Named(policies.collect());
-        let (chain, chains) = chain::read(&root, &mut policies, &clients.0);
+        let (chain, chains) = chain::read(&root, &mut policies, Some(&clients.names()));
+        let policy_change = PolicyChangeConfig::read(root.section("policy-change"));
 
         let lists = list::read(root.node("lists"), root.reader);
         let quarantine = root.named_sections("quarantine").into_iter();
@@ -224,6 +230,7 @@ impl Config {
             chain,
             chains,
             policies,
+            policy_change,
             lists,
             quarantine,
             actions,

@@ -26,12 +26,13 @@ fn help_reads_well() {
       client          Add, list, rotate and revoke clients
       check-config    Check the configuration without touching the network
       lookup          Ask about one endpoint and show the verdict
+      explain         Show why an endpoint gets the answer it gets
       device          Search, list and export what is known about devices
       connector       Work with connectors
       store           Look after what is kept over restarts
       decisions       Show what was decided, newest last
       list            Look at the lists that policies ask about, and change them
-      policy          Look at what decides
+      policy          Look at what decides, and try out other policies
       pxgrid          Decide who may be a node of pxGrid
       action          Act on devices: sync, lock, retire, wipe, notify and more
       quarantine      Hold endpoints back, whatever their management system says
