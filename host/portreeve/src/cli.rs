@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod action;
+mod bundle;
 mod certificate;
 mod device;
 mod explain;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use action::{ActionCommand, ActionStart};
+pub(crate) use bundle::SupportBundle;
 pub(crate) use certificate::{
     CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
     CertificateNew, CertificateShow,
@@ -113,6 +115,9 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Collect what somebody who is to help needs to know, without secrets
+    #[command(after_help = bundle::SUPPORT_BUNDLE_HELP)]
+    SupportBundle(SupportBundle),
     /// Ask whether a certificate may be issued, for a SCEP server
     #[command(after_help = scep::SCEP_VERIFIER_HELP)]
     ScepVerifier(Box<ScepVerifier>),

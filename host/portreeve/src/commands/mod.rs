@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod action;
+mod bundle;
 mod certificate;
 mod check_config;
 mod client;
@@ -123,6 +124,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
+        }
+        Command::SupportBundle(command) => {
+            quiet()?;
+            bundle::run(&load(&command.config, environment)?, &command)
         }
         Command::ScepVerifier(command) => {
             quiet()?;

@@ -47,6 +47,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use portreeve_egress::Secret;
 use serde::{Serialize, Serializer};
 
 pub(crate) use action::ActionsConfig;
@@ -91,6 +92,9 @@ pub(crate) struct Config {
     /// SHA-256 of all files of the configuration, in hexadecimal.
     #[serde(skip)]
     pub(crate) digest: String,
+    /// All secrets that it names, to keep them out of what leaves the house.
+    #[serde(skip)]
+    pub(crate) secrets: Vec<Secret>,
     /// What the operator should know, though it is no error.
     #[serde(skip)]
     pub(crate) warnings: Vec<Problem>,
@@ -145,11 +149,12 @@ impl Config {
         });
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
-        let digest = reader.digest();
+        let (digest, secrets) = (reader.digest(), reader.secrets());
         let warnings = reader.warnings();
         let mut config = reader.finish(config)?;
         path.clone_into(&mut config.path);
         config.digest = digest;
+        config.secrets = secrets;
         config.warnings = warnings;
         Ok(config)
     }
@@ -213,6 +218,7 @@ impl Config {
         Some(Self {
             path: PathBuf::new(),
             digest: String::new(),
+            secrets: Vec::new(),
             warnings: Vec::new(),
             server: server?,
             clients,
