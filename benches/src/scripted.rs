@@ -67,7 +67,7 @@ impl Source for EveryDevice {
 }
 
 /// As many facts as a connector for Intune gives.
-fn device(mac: MacAddress) -> Device {
+pub fn device(mac: MacAddress) -> Device {
     let number = mac
         .octets()
         .iter()
@@ -154,6 +154,7 @@ pub fn gateway(chain: Vec<Arc<dyn Evaluator>>) -> Result<Arc<Gateway>, StartErro
         verdict_ttl: Duration::from_hours(24),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
         feed: portreeve_gateway::FeedSettings::default(),
+        actions: portreeve_gateway::ActionRules::default(),
         retry_after: Duration::from_secs(30),
         max_flights: 256,
     };

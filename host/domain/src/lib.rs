@@ -23,7 +23,7 @@ mod timestamp;
 mod view;
 mod words;
 
-pub use action::ActionKind;
+pub use action::{ActionKind, ActionName, NoSuchAction};
 pub use answer::{Answer, Asked, CannotTell, Origin, Outcome, Question};
 pub use decision::{Decision, Obligation, ObligationKind, Reason, Remediation, Verdict};
 pub use device::{

@@ -44,6 +44,7 @@ mod reached;
 mod redact;
 mod request;
 mod retry_after;
+mod sealed;
 mod secret;
 mod settings;
 mod text;
@@ -66,6 +67,10 @@ pub use oauth::{AssertionAlgorithm, TokenError, TokenErrorKind};
 pub use proxy::{ProxyException, ProxyPatternError, ProxySettings};
 pub use request::request;
 pub use retry_after::retry_after;
+pub use sealed::{SealError, SealingKeys};
 pub use secret::Secret;
 pub use settings::EgressSettings;
-pub use tls::{PresentedCertificate, TlsFailure};
+pub use tls::{
+    FetchSettings, FetchedChain, PresentedCertificate, TlsFailure, TlsFailureKind, fetch_chain,
+    system_root_names,
+};

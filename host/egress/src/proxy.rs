@@ -91,6 +91,16 @@ impl ProxySettings {
             .is_some_and(|host| !self.except.iter().any(|except| except.covers(&host)))
     }
 
+    /// The same for a host by itself.
+    pub(crate) fn is_for_host(&self, host: &str) -> bool {
+        let host = match host.parse() {
+            Ok(std::net::IpAddr::V4(address)) => Host::Ipv4(address),
+            Ok(std::net::IpAddr::V6(address)) => Host::Ipv6(address),
+            Err(_) => Host::Domain(host),
+        };
+        !self.except.iter().any(|except| except.covers(&host))
+    }
+
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }

@@ -83,7 +83,8 @@ impl Transport {
             .as_deref()
             .filter(|proxy| proxy.is_for(request.url()));
         let in_clear = request.url().scheme() == "http";
-        let failed = |error: reqwest::Error| explain(&error, &host, proxy, in_clear);
+        let port = request.url().port_or_known_default().unwrap_or(443);
+        let failed = |error: reqwest::Error| explain(&error, (&host, port), proxy, in_clear);
         let mut response = self.client.execute(request).await.map_err(failed)?;
         // Only a proxy asks for this, and no host is asked through a tunnel in clear.
         if let Some(proxy) = proxy.filter(|_| in_clear)
@@ -184,7 +185,7 @@ fn tunnel_failure(cause: &(dyn StdError + 'static)) -> Option<String> {
 /// Finds out what lies at the bottom of a failure.
 fn explain(
     error: &reqwest::Error,
-    host: &str,
+    (host, port): (&str, u16),
     proxy: Option<&ProxySettings>,
     in_clear: bool,
 ) -> EgressError {
@@ -217,7 +218,7 @@ fn explain(
             }
             None => {}
         }
-        if let Some(failure) = tls::failure_in(cause, host) {
+        if let Some(failure) = tls::failure_in(cause, host, port) {
             return EgressError::Tls(Box::new(failure));
         }
         link = cause.source();

@@ -29,6 +29,11 @@ pub trait Configuration: Send + Sync + fmt::Debug {
     /// What is in force.
     fn state(&self) -> ConfigurationState;
 
+    /// Secrets and certificates of connectors that end some day.
+    fn expiries(&self) -> Vec<CredentialExpiry> {
+        Vec::new()
+    }
+
     /// Makes one connector anew, as the configuration has it now, with other
     /// connections and tokens; checks it, and puts it in force and switches it on
     /// if it passed or that is `forced`. Until then the one before goes on. `by`
@@ -41,6 +46,19 @@ pub trait Configuration: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Cycled, CycleError>> {
         std::future::ready(Err(CycleError::NoSource(name.to_owned()))).boxed()
     }
+}
+
+/// A secret or certificate of a connector that ends some day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialExpiry {
+    /// Name of the connector.
+    pub connector: String,
+    /// Name of the credential, or `trust` for a certificate that is trusted.
+    pub name: String,
+    /// SHA-1 of a certificate, 40 hexadecimal digits in upper case.
+    pub thumbprint: Option<String>,
+    /// Its end.
+    pub expires_at: Timestamp,
 }
 
 /// What came of making a connector anew.

@@ -14,7 +14,7 @@ use portreeve_gateway::{CheckReport, ConnectionRecord, Health, SwitchError};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::{ProgressView, answer};
-use crate::configuration::CycleError;
+use crate::configuration::{CredentialExpiry, CycleError};
 use crate::dispatch::Caller;
 use crate::faces::Faces;
 use crate::problem::{Problem, ProblemKind};
@@ -127,7 +127,13 @@ fn refused(error: &SwitchError) -> Problem {
         SwitchError::Untested { .. } => ProblemKind::NotTested,
         SwitchError::Store(_) | SwitchError::Sources(_) => ProblemKind::Internal,
     };
-    Problem::new(kind, error.to_string())
+    let detail = match error {
+        SwitchError::Untested { name, .. } => {
+            format!("{error}; `portreeve connector enable {name} --check` checks it first")
+        }
+        _ => error.to_string(),
+    };
+    Problem::new(kind, detail)
 }
 
 /// One connection record.
@@ -152,6 +158,35 @@ struct View {
     requery_interval_seconds: Option<u64>,
     check: Option<CheckedView>,
     inventory: Option<ProgressView>,
+    /// Secrets and certificates that end some day.
+    expires: Vec<ExpiryView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ExpiryView {
+    name: String,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<String>,
+}
+
+impl ExpiryView {
+    fn of(expiry: CredentialExpiry) -> Self {
+        Self {
+            name: expiry.name,
+            expires_at: moment(expiry.expires_at),
+            thumbprint: expiry.thumbprint,
+        }
+    }
+}
+
+fn expires(faces: &Faces, connector: &str) -> Vec<ExpiryView> {
+    let configuration = faces.configuration.get();
+    let all = configuration.map_or_else(Vec::new, |it| it.expiries());
+    let own = all
+        .into_iter()
+        .filter(|expiry| expiry.connector == connector);
+    own.map(ExpiryView::of).collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -243,6 +278,7 @@ impl View {
                 current: record.check_is_current,
             }),
             inventory: progress.map(|progress| ProgressView::of(&progress.borrow())),
+            expires: expires(faces, &settings.name),
         }
     }
 }

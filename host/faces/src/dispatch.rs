@@ -26,8 +26,8 @@ use crate::path::{Route, area_of};
 use crate::problem::{Problem, ProblemKind};
 use crate::request_id::{RequestId, RequestIds, X_REQUEST_ID};
 use crate::{
-    admin, check, clearpass, configuration, connectors, intune, inventory, ise, jamf, kandji,
-    lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
+    actions, admin, check, clearpass, configuration, connectors, intune, inventory, ise, jamf,
+    kandji, lists, openapi, operations, policies, pxgrid, quarantine, radius, rest, scep, token,
 };
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -78,6 +78,7 @@ impl Dispatcher {
             .route("/v1/admin/store/backup", post(admin::back_up))
             .merge(pxgrid::admin::routes())
             .merge(quarantine::routes())
+            .merge(actions::routes())
             .merge(policies::routes())
             .merge(lists::routes())
             .merge(pxgrid::routes())

@@ -11,6 +11,7 @@
 //! compliant. In every face "the device is unknown", "the device is denied" and
 //! "we cannot tell" are three different answers.
 
+mod actions;
 mod admin;
 #[doc(hidden)]
 pub mod bench;
@@ -56,7 +57,7 @@ pub use clients::{
     RateLimit, Secret, TokenKeys, TokenKeysError, TokenSettings,
 };
 pub use configuration::{
-    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled,
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry, CycleError, Cycled,
 };
 pub use intune::{CertificateError, RegisteredCertificate};
 pub use ise::IseSettings;

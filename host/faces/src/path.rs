@@ -52,11 +52,22 @@ pub(crate) fn area_of(uri: &Uri) -> Area {
     }
 }
 
+fn is_about_actions(path: &str) -> bool {
+    let of_device = path
+        .strip_prefix("/v1/devices/")
+        .and_then(|rest| rest.split_once('/'));
+    path == "/v1/actions"
+        || path.starts_with("/v1/actions/")
+        || of_device.is_some_and(|(_, what)| what == "actions")
+}
+
 /// Who may use a path. What does not exist belongs to its surroundings, so that
 /// nobody learns without a right what there is.
 fn area(path: &str) -> Area {
     if path.starts_with("/v1/admin/") || path == "/v1/admin" {
         Area::Face(Face::Admin)
+    } else if is_about_actions(path) {
+        Area::Face(Face::Actions)
     } else if path == "/v1/devices" {
         Area::Face(Face::Inventory)
     } else if path.starts_with("/v1/scep/") || path == "/v1/scep" {
@@ -119,6 +130,11 @@ mod tests {
     fn nothing_is_open_by_accident() {
         for (path, expected) in [
             ("/v1/devices/x", Area::Face(Face::Rest)),
+            ("/v1/actions", Area::Face(Face::Actions)),
+            ("/v1/actions/jobs/1", Area::Face(Face::Actions)),
+            ("/v1/actionsmith", Area::Face(Face::Rest)),
+            ("/v1/devices/x/actions", Area::Face(Face::Actions)),
+            ("/v1/devices/x/y/actions", Area::Face(Face::Rest)),
             ("/v1/devices", Area::Face(Face::Inventory)),
             ("/v1/devices?detail=all", Area::Face(Face::Inventory)),
             ("/v1/devices/x?detail=all", Area::Face(Face::Inventory)),

@@ -10,7 +10,7 @@ use portreeve_domain::{ComplianceState, Identifier, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::action::{Action, ActionFailure, ActionState};
+use crate::action::{Action, ActionFailure, ActionTicket, PossibleAction};
 use crate::conflict::is_another;
 use crate::metrics::Metrics;
 use crate::recall::Sighting;
@@ -102,14 +102,40 @@ impl Fetcher {
         self.settings.source.vouching()
     }
 
-    /// Starts an action on the device that the source calls `key`.
+    /// What can be done to the device that the source calls `key`.
+    pub(crate) async fn possible_actions(
+        &self,
+        key: &str,
+    ) -> Result<Vec<PossibleAction>, SourceError> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let call = self.settings.source.possible_actions(key, deadline);
+        tokio::time::timeout_at(deadline.into(), call)
+            .await
+            .unwrap_or_else(|_| Err(self.late()))
+    }
+
+    /// Starts an action on the device that the source calls `key`, once.
     pub(crate) async fn act(
         &self,
         key: &str,
         action: &Action,
-    ) -> Result<ActionState, ActionFailure> {
+        once: &str,
+    ) -> Result<ActionTicket, ActionFailure> {
         let deadline = Instant::now() + self.settings.timeout;
-        let call = self.settings.source.act(key, action, deadline);
+        let call = self.settings.source.act(key, action, once, deadline);
+        tokio::time::timeout_at(deadline.into(), call)
+            .await
+            .unwrap_or_else(|_| Err(self.late().into()))
+    }
+
+    /// Asks how an action goes on.
+    pub(crate) async fn action_status(
+        &self,
+        key: &str,
+        ticket: &str,
+    ) -> Result<ActionTicket, ActionFailure> {
+        let deadline = Instant::now() + self.settings.timeout;
+        let call = self.settings.source.action_status(key, ticket, deadline);
         tokio::time::timeout_at(deadline.into(), call)
             .await
             .unwrap_or_else(|_| Err(self.late().into()))

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::decide::ChainParts;
 use crate::feed::Feed;
 use crate::fetch::Fetcher;
+use crate::job::Jobs;
 use crate::journal::Journal;
 use crate::kept::{self, LogFigures, StoreFigures};
 use crate::lists::NamedLists;
@@ -46,6 +47,7 @@ pub struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) retry_after: Duration,
     pub(crate) journal: Option<Journal>,
+    pub(crate) jobs: Arc<Jobs>,
     /// For digests of questions; new in each process.
     pub(crate) hasher: RandomState,
     /// Sources are replaced one after the other.
@@ -167,6 +169,10 @@ impl Gateway {
             Arc::clone(&feed.touched),
         ));
         tasks.spawn(Arc::clone(&lists).watch());
+        let in_force = Arc::clone(&rules);
+        let jobs = Jobs::new(settings.actions, in_force, memory.writer().cloned());
+        let jobs = Arc::new(jobs);
+        tasks.spawn(Arc::clone(&jobs).work());
         let gateway = Arc::new(Self {
             replacing: Mutex::new(Replacing {
                 common,
@@ -182,6 +188,7 @@ impl Gateway {
             sessions: settings.sessions,
             metrics,
             retry_after: settings.retry_after,
+            jobs,
             journal: settings.log.map(Journal::new),
             hasher: RandomState::new(),
             chain_parts,
@@ -370,6 +377,7 @@ impl Gateway {
         self.feed.end();
         self.stop.cancel();
         self.lists.stop.cancel();
+        self.jobs.end();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -380,5 +388,6 @@ impl Drop for Gateway {
         self.feed.end();
         self.stop.cancel();
         self.lists.stop.cancel();
+        self.jobs.end();
     }
 }

@@ -19,6 +19,7 @@ pub mod feed;
 mod fetch;
 mod gateway;
 pub mod inventory;
+pub mod job;
 mod journal;
 mod kept;
 pub mod lists;
@@ -50,11 +51,15 @@ pub(crate) type Record = portreeve_cache::Record<Prepared>;
 /// The device cache with what is prepared beside its records.
 pub(crate) type DeviceCache = portreeve_cache::DeviceCache<Prepared>;
 
-pub use action::{Action, ActionError, ActionFailure, ActionState};
+pub use action::{
+    Action, ActionError, ActionFailure, ActionRight, ActionState, ActionTicket, ArgumentsError,
+    PossibleAction,
+};
 pub use chain::{Combine, Evaluation, Evaluator, Mode, OnError, PolicyError};
 pub use deciding::{ChainState, Deciding, PolicyState};
 pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, StartError, Status};
+pub use job::{ActionRules, ConfirmBy};
 pub use journal::Logged;
 pub use memory::{Memory, Restored, SourcePicture};
 pub use prepared::{Answered, Form, Hit, Hole, Moving, Prepared, Text};

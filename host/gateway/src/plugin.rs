@@ -11,12 +11,13 @@ use futures_util::future::BoxFuture;
 use portreeve_domain::scep::{
     Approval, CertificateRequest, Issued, NotIssued, Revocation, RevocationResult,
 };
-use portreeve_domain::{Identifier, Subject};
+use portreeve_domain::{ActionKind, Identifier, Subject};
 use portreeve_runtime::{
     BreakerState, CallError, Connector, InstanceStatus, LookupOutcome, Policy, Report,
-    ReportVerdict,
+    ReportVerdict, TicketState,
 };
 
+use crate::{Action, ActionFailure, ActionState, ActionTicket, PossibleAction};
 use crate::{
     CheckFinding, CheckReport, CheckVerdict, Evaluation, Evaluator, Health, InventoryError,
     InventoryPage, Lookup, PolicyError, ScepError, Source, SourceError, SourceErrorKind, Vouching,
@@ -53,6 +54,51 @@ impl Source for Connector {
             let page = Connector::next_page(self, cursor, limit, deadline).await;
             page.map(inventory_page)
                 .map_err(|error| inventory_error(&error))
+        }
+        .boxed()
+    }
+
+    fn has_actions(&self) -> bool {
+        Connector::has_actions(self)
+    }
+
+    fn possible_actions<'a>(
+        &'a self,
+        key: &'a str,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<PossibleAction>, SourceError>> {
+        async move {
+            let names = Connector::supported_actions(self, key, deadline).await;
+            let names = names.map_err(|error| source_error(&error))?;
+            Ok(names.into_iter().map(possible_action).collect())
+        }
+        .boxed()
+    }
+
+    fn act<'a>(
+        &'a self,
+        key: &'a str,
+        action: &'a Action,
+        once: &'a str,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
+        async move {
+            let action = action_of(action);
+            let started = Connector::start_action(self, key, action, once, deadline).await;
+            started.map(ticket).map_err(|error| action_failure(&error))
+        }
+        .boxed()
+    }
+
+    fn action_status<'a>(
+        &'a self,
+        key: &'a str,
+        asked: &'a str,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
+        async move {
+            let status = Connector::action_status(self, key, asked, deadline).await;
+            status.map(ticket).map_err(|error| action_failure(&error))
         }
         .boxed()
     }
@@ -188,6 +234,72 @@ fn inventory_error(error: &portreeve_runtime::InventoryError) -> InventoryError 
         portreeve_runtime::InventoryError::Failed(error) => {
             InventoryError::Failed(source_error(error))
         }
+    }
+}
+
+/// An action with arguments goes under its own name, for the connectors' words
+/// have none but a text.
+fn action_of(action: &Action) -> portreeve_runtime::Action {
+    use portreeve_runtime::Action as Told;
+
+    let other = |arguments: &str| Told::Other {
+        name: action.kind().name().to_owned(),
+        arguments: arguments.to_owned(),
+    };
+    match (action.kind(), action.arguments()) {
+        (ActionKind::Notify, Some(arguments)) => match body_alone(arguments) {
+            Some(body) => Told::Notify(body),
+            None => other(arguments),
+        },
+        (_, Some(arguments)) => other(arguments),
+        (ActionKind::Sync, None) => Told::Sync,
+        (ActionKind::Lock, None) => Told::Lock,
+        (ActionKind::Retire, None) => Told::Retire,
+        (ActionKind::Wipe, None) => Told::Wipe,
+        (ActionKind::Notify, None) => Told::Notify(String::new()),
+        (ActionKind::Other(_), None) => other("{}"),
+    }
+}
+
+/// The text of a message without a title.
+fn body_alone(arguments: &str) -> Option<String> {
+    let arguments: serde_json::Value = serde_json::from_str(arguments).ok()?;
+    let body = arguments.get("body")?.as_str()?;
+    let alone = arguments.get("title").is_none();
+    alone.then(|| body.to_owned())
+}
+
+fn ticket(told: portreeve_runtime::ActionTicket) -> ActionTicket {
+    ActionTicket {
+        key: told.key.map(Into::into),
+        state: match told.state {
+            TicketState::Pending => ActionState::Pending,
+            TicketState::Done => ActionState::Done,
+            TicketState::Refused => ActionState::Refused,
+            TicketState::Failed => ActionState::Failed,
+        },
+        detail: told.detail.map(Into::into),
+    }
+}
+
+fn action_failure(error: &CallError) -> ActionFailure {
+    match error {
+        CallError::Unsupported(detail) => ActionFailure::NotSupported(detail.clone()),
+        error => ActionFailure::Failed(source_error(error)),
+    }
+}
+
+/// `name`, or `name: why not now`.
+fn possible_action(told: String) -> PossibleAction {
+    match told.split_once(": ") {
+        Some((name, obstacle)) => PossibleAction {
+            name: name.to_owned(),
+            obstacle: Some(obstacle.to_owned()),
+        },
+        None => PossibleAction {
+            name: told,
+            obstacle: None,
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use portreeve_domain::Lists;
 use portreeve_store::decisions::DecisionLog;
 
 use crate::feed::FeedSettings;
+use crate::job::ActionRules;
 use crate::quarantine::QuarantineSettings;
 use crate::{About, Combine, Evaluator, Memory, Mode, OnError, Selector, Sessions, Source};
 
@@ -134,6 +135,8 @@ pub struct GatewaySettings {
     pub quarantine: QuarantineSettings,
     /// Whether and how changes are told.
     pub feed: FeedSettings,
+    /// What may be done to devices.
+    pub actions: ActionRules,
     /// When a client should ask again after "cannot tell".
     pub retry_after: Duration,
     /// How many calls to sources may be on the way at once.

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use portreeve_domain::{Device, Identifier};
 
-use crate::action::{Action, ActionFailure, ActionState};
+use crate::action::{Action, ActionFailure, ActionTicket, PossibleAction};
 use crate::scep::Vouching;
 
 /// One configured tenant of a device-management system.
@@ -41,15 +41,41 @@ pub trait Source: Send + Sync + fmt::Debug {
         .boxed()
     }
 
-    /// Starts an action on the device that the source calls `key`. Ends by
+    /// Whether it can act on devices.
+    fn has_actions(&self) -> bool {
+        false
+    }
+
+    /// What can be done to the device that the source calls `key`. Ends by
     /// `deadline`.
+    fn possible_actions<'a>(
+        &'a self,
+        _key: &'a str,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<Vec<PossibleAction>, SourceError>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+
+    /// Starts an action on the device that the source calls `key`. The same
+    /// `once` never starts it twice. Ends by `deadline`.
     fn act<'a>(
         &'a self,
         _key: &'a str,
         _action: &'a Action,
+        _once: &'a str,
         _deadline: Instant,
-    ) -> BoxFuture<'a, Result<ActionState, ActionFailure>> {
-        std::future::ready(Err(ActionFailure::NotSupported)).boxed()
+    ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
+        std::future::ready(Err(ActionFailure::NotSupported(String::new()))).boxed()
+    }
+
+    /// Asks how the action with this ticket goes on. Ends by `deadline`.
+    fn action_status<'a>(
+        &'a self,
+        _key: &'a str,
+        _ticket: &'a str,
+        _deadline: Instant,
+    ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
+        std::future::ready(Err(ActionFailure::NotSupported(String::new()))).boxed()
     }
 
     /// What it does with certificate requests, if it does anything.

@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use portreeve_cache::{CacheSettings, FreshnessRules};
 use portreeve_domain::{
-    Absence, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding, Identifier,
-    Lists, Origin, Outcome, Question, SourceOutcome, Subject, Verdict,
+    Absence, ActionKind, Compliance, ComplianceState, Decision, Device, Fact, FactsRead, Finding,
+    Identifier, Lists, Origin, Outcome, Question, SourceOutcome, Subject, Verdict,
 };
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -201,6 +201,10 @@ pub(crate) fn settings_of(
         verdict_ttl: Duration::from_mins(1),
         quarantine: quarantine::QuarantineSettings::default(),
         feed: FeedSettings::default(),
+        actions: ActionRules {
+            allow: ActionKind::SHARED.to_vec(),
+            ..ActionRules::default()
+        },
         retry_after: Duration::from_secs(30),
         max_flights: 16,
     }

@@ -149,6 +149,7 @@ fn gateway() -> Arc<Gateway> {
         verdict_ttl: Duration::from_hours(1),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
         feed: portreeve_gateway::FeedSettings::default(),
+        actions: portreeve_gateway::ActionRules::default(),
         retry_after: Duration::from_secs(30),
         max_flights: 16,
     };

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod action;
 mod certificate;
 mod device;
 mod list;
@@ -8,6 +9,8 @@ mod pxgrid;
 mod quarantine;
 mod record;
 mod scep;
+mod secret;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -15,6 +18,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+pub(crate) use action::{ActionCommand, ActionStart};
 pub(crate) use certificate::{
     CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
     CertificateNew, CertificateShow,
@@ -26,6 +30,8 @@ pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 pub(crate) use record::RecordCommand;
 pub(crate) use scep::{ScepGateway, ScepNotify, ScepVerifier};
+pub(crate) use secret::{SecretCommand, SecretKey, SecretRotate, SecretSeal};
+pub(crate) use trust::{TrustCommand, TrustFetch, TrustImport, TrustList, TrustShow, TrustTerms};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -93,6 +99,9 @@ pub(crate) enum Command {
     /// Decide who may be a node of pxGrid
     #[command(subcommand, after_help = pxgrid::PXGRID_HELP)]
     Pxgrid(PxgridCommand),
+    /// Act on devices: sync, lock, retire, wipe, notify and more
+    #[command(subcommand, after_help = action::ACTION_HELP)]
+    Action(ActionCommand),
     /// Hold endpoints back, whatever their management system says
     #[command(subcommand, after_help = quarantine::QUARANTINE_HELP)]
     Quarantine(QuarantineCommand),
@@ -111,6 +120,12 @@ pub(crate) enum Command {
     /// Make, show and export certificates, and compare them with Entra
     #[command(subcommand, after_help = certificate::CERTIFICATE_HELP)]
     Certificate(CertificateCommand),
+    /// Show whom the gateway trusts, and trust others
+    #[command(subcommand, after_help = trust::TRUST_HELP)]
+    Trust(TrustCommand),
+    /// Seal secrets, so that they may stand in the configuration
+    #[command(subcommand, after_help = secret::SECRET_HELP)]
+    Secret(SecretCommand),
     /// Print a script that completes commands in your shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions {

@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod connectors;
 mod deciders;
+mod expiry;
 mod moment;
 mod output;
 mod reload;

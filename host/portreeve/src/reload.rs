@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use portreeve_domain::Timestamp;
 use portreeve_faces::{
-    Configuration, ConfigurationRefused, ConfigurationState, CycleError, Cycled, Face, ReloadError,
-    Reloader,
+    Configuration, ConfigurationRefused, ConfigurationState, CredentialExpiry, CycleError, Cycled,
+    Face, ReloadError, Reloader,
 };
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
@@ -17,14 +17,17 @@ use crate::assemble;
 use crate::config::{Config, Problem, Problems, ProcessEnvironment};
 use crate::connectors::Connectors;
 use crate::deciders::Deciders;
+use crate::expiry::{self, Expiries, Expiring};
 
 /// Keys of `[server]` whose files are read again.
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "clients",
     "connectors",
+    "egress",
+    "trust",
     "chain",
     "chains",
     "policies",
@@ -46,6 +49,7 @@ pub(crate) struct Reloading {
     turn: tokio::sync::Mutex<()>,
     outcomes: IntCounterVec,
     loaded_at: IntGauge,
+    expiries: Expiries,
 }
 
 impl fmt::Debug for Reloading {
@@ -64,6 +68,7 @@ pub(crate) struct Snapshot {
     digest: String,
     tells_changes: bool,
     shown: toml::Table,
+    expiring: Vec<Expiring>,
 }
 
 impl Snapshot {
@@ -73,6 +78,7 @@ impl Snapshot {
             digest: config.digest.clone(),
             tells_changes: assemble::feed_settings(config).enabled,
             shown: shown(config),
+            expiring: expiry::all(config),
         }
     }
 }
@@ -118,7 +124,13 @@ impl Reloading {
             turn: tokio::sync::Mutex::new(()),
             outcomes,
             loaded_at,
+            expiries: Expiries::new(snapshot.expiring, registry)?,
         })
+    }
+
+    /// Tells the log once a day what expires. Does not end.
+    pub(crate) async fn watch_expiries(&self) {
+        self.expiries.watch().await;
     }
 
     async fn read(&self) -> Result<Config, Problems> {
@@ -136,6 +148,7 @@ impl Reloading {
             needs_restart.extend(wants_changes(&config));
         }
         let digest = config.digest.clone();
+        let expiring = expiry::all(&config);
         let candidate = self.deciders.load(&config).await?;
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
@@ -143,6 +156,7 @@ impl Reloading {
             .map_err(|error| explain(&error))?;
         self.connectors.put_in_force(prepared)?;
         self.deciders.put_in_force(candidate);
+        self.expiries.replace(expiring);
         Ok(ConfigurationState {
             loaded_at: Timestamp::now(),
             digest,
@@ -191,6 +205,10 @@ impl Configuration for Reloading {
             }
         }
         .boxed()
+    }
+
+    fn expiries(&self) -> Vec<CredentialExpiry> {
+        self.expiries.of_connectors()
     }
 
     fn cycle<'a>(

@@ -17,10 +17,13 @@ use crate::load::{Plugin, Pre};
 use crate::plugin_log::PluginLog;
 use crate::scep::scep_limits;
 use crate::since_v0_1::{
-    Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest, ScepGuest,
+    ActionsGuest, Common, ConnectorData, ConnectorGuest, ConnectorStart, InventoryGuest, ScepGuest,
 };
 use crate::state::StateStore;
 use crate::status::InstanceStatus;
+
+/// Calls about actions that are under way at once.
+const MOST_ACTIONS: usize = 4;
 
 /// How long a check may take, when its caller allows that. It asks many questions, one after the
 /// other.
@@ -108,6 +111,9 @@ pub(crate) struct Inner {
     /// Of its own, with its own instance and breaker: a page that takes long,
     /// or a plugin that breaks over one, does not hold up look-ups.
     pub(crate) page_guard: Guard<ConnectorData, InventoryGuest>,
+    /// Of its own as well: who acts on hundreds of devices does not hold up
+    /// look-ups.
+    pub(crate) action_guard: Guard<ConnectorData, ActionsGuest>,
     /// Of its own too: who wants certificates does not hold up look-ups.
     pub(crate) scep_guard: Guard<ConnectorData, ScepGuest>,
 }
@@ -167,6 +173,14 @@ impl Plugin {
                     wall_clock: pages.wall_clock,
                     handover: pages.bytes,
                     concurrent_calls: 1,
+                    ..limits.clone()
+                },
+                settings.breaker,
+                Arc::clone(&log),
+            ),
+            action_guard: Guard::new(
+                Limits {
+                    concurrent_calls: MOST_ACTIONS,
                     ..limits.clone()
                 },
                 settings.breaker,

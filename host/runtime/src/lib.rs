@@ -26,6 +26,7 @@
 //! INVARIANT: types generated from WIT stay in `since_v0_1`, so a later track
 //! of the interfaces is one more module beside it.
 
+mod action;
 mod breaker;
 mod connector;
 mod descriptor;
@@ -44,6 +45,7 @@ mod since_v0_1;
 mod state;
 mod status;
 
+pub use action::{Action, ActionTicket, TicketState};
 pub use breaker::{BreakerSettings, BreakerState};
 pub use connector::{Connector, ConnectorSettings, Finding, LookupOutcome, Report, ReportVerdict};
 pub use descriptor::{CredentialSlot, Descriptor};

@@ -8,6 +8,7 @@ use portreeve_plugin::connector::state;
 use portreeve_plugin::http::{Error, Request, Response};
 use portreeve_plugin::settings::document;
 
+use crate::actions::Acting;
 use crate::errors;
 use crate::services::Services;
 use crate::settings::Settings;
@@ -41,7 +42,6 @@ impl Services for Host {
             request.header(name, value)
         }))
     }
-
     fn now_ms(&self) -> u64 {
         clock::now_ms()
     }
@@ -87,13 +87,35 @@ impl Services for Host {
     }
 }
 
+impl Acting for Host {
+    fn versioned(&self, key: &str) -> Result<(Vec<u8>, u64), String> {
+        match state::get(key) {
+            Ok(Some(entry)) => Ok((entry.value, entry.version)),
+            Ok(None) => Ok((Vec::new(), 0)),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
+    fn replace(&self, key: &str, value: &[u8], version: u64, ttl_ms: u64) -> Result<bool, String> {
+        match state::set(key, value, Some(version), Some(ttl_ms)) {
+            Ok(_) => Ok(true),
+            Err(state::Error::Conflict) => Ok(false),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
+    fn credential(&self, slot: &str) -> Info {
+        credentials::describe(slot)
+    }
+}
+
 /// Sends a request under an id of its own.
 fn send(request: Request) -> Result<Response, Error> {
     let id = request_id();
     let result = request.header("client-request-id", &id).send();
     // Microsoft's support asks for the id of a request that went wrong.
     match &result {
-        Ok(response) if response.status == 200 => {}
+        Ok(response) if matches!(response.status, 200..=204) => {}
         Ok(response) => portreeve_plugin::warn!(
             "the answer is not the wanted one",
             code = format!("status-{}", response.status),

@@ -8,13 +8,13 @@
 //! The parts: `discovery` finds the service, `retrieval` asks it, `answer` reads
 //! what it says and `device` makes a device record of it, `check` tries all of
 //! that for an administrator, `inventory` reads the whole fleet from Graph, `scep`
-//! asks about certificate requests and tells what became of them,
+//! asks about certificate requests and tells what became of them, `actions` acts
+//! on devices through Graph,
 //! `errors` says what a failure means. Everything but
 //! this file talks to its host through the trait in `services`, so it runs in
 //! plain tests as well.
-//!
-//! It acts on no device.
 
+mod actions;
 mod address;
 mod answer;
 mod check;
@@ -30,6 +30,7 @@ mod services;
 mod settings;
 mod xml;
 
+use portreeve_plugin::connector::actions::{Action, Guest as Actions, Ticket};
 use portreeve_plugin::connector::inventory::{Guest as Inventory, Page, SyncError};
 use portreeve_plugin::connector::{Check, Error, Lookup, Outcome, Report};
 use portreeve_plugin::device::{Device, DeviceId};
@@ -61,8 +62,8 @@ impl Plugin for Intune {
                 slot(
                     Party::Graph,
                     "Application in Microsoft Entra that may read service principals, to find the \
-                     compliance service, and devices if there is to be an inventory. Scope \
-                     `https://graph.microsoft.com/.default`.",
+                     compliance service, devices if there is to be an inventory, and act on them \
+                     if that is wanted. Scope `https://graph.microsoft.com/.default`.",
                     &[Party::Graph, Party::Devices],
                 ),
                 slot(
@@ -111,6 +112,25 @@ impl Inventory for Intune {
         let settings =
             Host::settings().map_err(|problem| SyncError::Failed(Error::Misconfigured(problem)))?;
         inventory::next_page(&Host, &settings, cursor.as_deref(), limit)
+    }
+}
+
+impl Actions for Intune {
+    fn supported(device: String) -> Result<Vec<String>, Error> {
+        log::report_panics();
+        Ok(actions::supported(&Host, &device))
+    }
+
+    fn start(device: String, action: Action, key: String) -> Result<Ticket, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        actions::start(&Host, &settings, &device, action, &key)
+    }
+
+    fn status(device: String, ticket: String) -> Result<Ticket, Error> {
+        log::report_panics();
+        let settings = Host::settings().map_err(Error::Misconfigured)?;
+        actions::status(&Host, &settings, &device, &ticket)
     }
 }
 
@@ -165,5 +185,6 @@ fn slot(party: Party, description: &str, rights: &[Party]) -> CredentialSlot {
 
 portreeve_plugin::export_connector!(Intune);
 portreeve_plugin::export_inventory!(Intune);
+portreeve_plugin::export_actions!(Intune);
 portreeve_plugin::export_scep!(Intune);
 portreeve_plugin::export_revocations!(Intune);

@@ -67,6 +67,8 @@ pub struct Options {
     pub generated_devices: Option<u32>,
     /// See [`Tenant::set_token_lifetime`].
     pub token_lifetime_seconds: Option<u64>,
+    /// See [`Tenant::set_action_delay`].
+    pub action_delay_seconds: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -219,6 +221,9 @@ async fn options(Extension(tenant): Extension<Tenant>, Json(options): Json<Optio
     }
     if let Some(seconds) = options.token_lifetime_seconds {
         tenant.set_token_lifetime(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = options.action_delay_seconds {
+        tenant.set_action_delay(Duration::from_secs(seconds));
     }
     StatusCode::NO_CONTENT
 }

@@ -39,7 +39,7 @@ mod tenant;
 
 pub use authority::{Authority, CertificateError, ClientCertificate};
 pub use device::well_known;
-pub use device::{Compliance, Device, Mac, User};
+pub use device::{Acted, ActionResult, ActionState, Compliance, Device, Mac, User};
 pub use entra::{RegistrationError, Resource};
 pub use fault::{Fault, RetryAfter, Step};
 pub use scep::{Challenge, Notification, Revocation, RevocationResult};

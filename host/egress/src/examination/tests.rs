@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    Secret, TlsFailure, TokenErrorKind,
+    Secret, TlsFailure, TlsFailureKind, TokenErrorKind,
     oauth::{ClientProof, advice_codes, advice_findings},
 };
 
@@ -92,6 +92,8 @@ fn the_way_is_told_once() {
     };
     let untrusted = EgressError::Tls(Box::new(TlsFailure {
         host: "login.example".to_owned(),
+        port: 443,
+        kind: TlsFailureKind::UnknownIssuer,
         reason: "its chain does not end at a trusted root certificate".to_owned(),
         missing_issuer: Some("CN=Proxy".to_owned()),
         presented: Vec::new(),

@@ -1,5 +1,6 @@
 //! TLS for the way out: whom to trust, and what to say when a certificate is not accepted.
 
+mod fetch;
 mod presented;
 mod verifier;
 
@@ -10,9 +11,10 @@ use rustls::{
     pki_types::CertificateDer,
 };
 
-use crate::SettingsError;
+use crate::{CertificateDetails, SettingsError};
 
-pub use presented::{PresentedCertificate, TlsFailure};
+pub use fetch::{FetchSettings, FetchedChain, fetch_chain};
+pub use presented::{PresentedCertificate, TlsFailure, TlsFailureKind};
 
 pub(crate) use verifier::failure_in;
 
@@ -26,6 +28,18 @@ static SYSTEM_ROOTS: LazyLock<RootCertStore> = LazyLock::new(|| {
     roots.add_parsable_certificates(found.certs);
     roots
 });
+
+/// The names of the authorities that the operating system trusts, in alphabetical order.
+pub fn system_root_names() -> Vec<String> {
+    let found = rustls_native_certs::load_native_certs();
+    let names = found.certs.iter().filter_map(|der| {
+        let details = CertificateDetails::read(der).ok()?;
+        Some(details.common_name.unwrap_or(details.subject))
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
 
 /// The operator's own roots and, if wanted, those of the system.
 pub(crate) fn trusted(

@@ -14,7 +14,7 @@ use rustls::{
 use super::presented::{PresentedCertificate, TlsFailure};
 
 /// More is not a chain but an attack on the log.
-const MAX_PRESENTED: usize = 10;
+pub(super) const MAX_PRESENTED: usize = 10;
 
 /// Leaves the decision to webpki and, where it is no, puts the chain into the error.
 ///
@@ -97,29 +97,43 @@ impl ServerCertVerifier for Explaining {
 }
 
 /// The TLS failure that one link of an error chain is, if it is one.
-pub(crate) fn failure_in(error: &(dyn StdError + 'static), host: &str) -> Option<TlsFailure> {
+pub(crate) fn failure_in(
+    error: &(dyn StdError + 'static),
+    host: &str,
+    port: u16,
+) -> Option<TlsFailure> {
     // An `io::Error` hides the error it wraps from `source()`.
     if let Some(inner) = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)
     {
-        return failure_in(inner, host);
+        return failure_in(inner, host, port);
     }
     let error = error.downcast_ref::<Error>()?;
     if let Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error
         && let Some(rejected) = other.downcast_ref::<Rejected>()
     {
-        return Some(TlsFailure::new(
-            host,
-            rejected.to_string(),
-            matches!(rejected.reason, CertificateError::UnknownIssuer),
-            rejected.presented.clone(),
-        ));
+        let presented = rejected.presented.clone();
+        return Some(TlsFailure::new(host, port, &rejected.reason, presented));
     }
-    Some(TlsFailure::new(host, error.to_string(), false, Vec::new()))
+    let reason = error.to_string();
+    Some(TlsFailure::without_certificate(host, port, reason))
 }
 
-fn reason_text(reason: &CertificateError) -> String {
+/// Why this chain was not accepted.
+pub(super) fn failure_of(
+    host: &str,
+    port: u16,
+    reason: &CertificateError,
+    chain: &[CertificateDer<'_>],
+) -> TlsFailure {
+    let presented = chain
+        .iter()
+        .map(|certificate| PresentedCertificate::read(certificate));
+    TlsFailure::new(host, port, reason, presented.collect())
+}
+
+pub(super) fn reason_text(reason: &CertificateError) -> String {
     match reason {
         CertificateError::UnknownIssuer => {
             "its chain does not end at a trusted root certificate".to_owned()

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use portreeve_domain::{ActionKind, Connection, SourceSet, View};
 
+use portreeve_gateway::ActionRight;
+
 use super::rate::Bucket;
 use super::settings::FaceSet;
 use super::{ClientSettings, ClientsError, Face};
@@ -24,7 +26,9 @@ pub(crate) struct Client {
     pub(crate) connection: Arc<Connection>,
     faces: FaceSet,
     networks: Vec<IpNet>,
-    actions: Vec<ActionKind>,
+    /// All kinds without one.
+    actions: Option<Vec<ActionKind>>,
+    unconfirmed_actions: Vec<ActionKind>,
     bucket: Option<Bucket>,
 }
 
@@ -46,7 +50,8 @@ impl Client {
             connection: Arc::new(connection),
             faces: settings.faces.iter().copied().collect(),
             networks: settings.networks.clone(),
-            actions: settings.actions.clone(),
+            actions: Some(settings.actions.clone()),
+            unconfirmed_actions: settings.unconfirmed_actions.clone(),
             bucket: bucket.map(|limit| Bucket::new(limit, Instant::now())),
         })
     }
@@ -63,11 +68,12 @@ impl Client {
             name,
             patience: LOCAL_PATIENCE,
             connection: Arc::new(connection),
-            faces: [Face::Admin, Face::Metrics, Face::Inventory]
+            faces: [Face::Admin, Face::Metrics, Face::Inventory, Face::Actions]
                 .into_iter()
                 .collect(),
             networks: Vec::new(),
-            actions: Vec::new(),
+            actions: None,
+            unconfirmed_actions: Vec::new(),
             bucket: None,
         }
     }
@@ -76,10 +82,15 @@ impl Client {
         self.faces.contains(face)
     }
 
-    /// Whether it may ask for actions of this kind. Asked by what carries out
-    /// actions, never by a face alone.
-    pub(crate) fn may_ask_for(&self, action: ActionKind) -> bool {
-        self.actions.contains(&action)
+    /// What its configuration says about actions of this kind, for what carries
+    /// them out to judge, never a face alone. The operator's own rules hold for
+    /// whoever asks on this machine, too.
+    pub(crate) fn right_to(&self, action: &ActionKind) -> ActionRight {
+        let listed = self.actions.as_ref();
+        ActionRight {
+            allowed: listed.is_none_or(|actions| actions.contains(action)),
+            unconfirmed: self.unconfirmed_actions.contains(action),
+        }
     }
 
     /// Counts one request, or says when it may come again.

@@ -32,6 +32,9 @@ pub struct ClientSettings {
     pub facts: Option<Arc<ShownFacts>>,
     /// The actions that it may ask for.
     pub actions: Vec<ActionKind>,
+    /// Those of them that it may ask for in protocols without confirmation,
+    /// though they are not harmless.
+    pub unconfirmed_actions: Vec<ActionKind>,
     /// How often it may ask. `None`: as often as it likes.
     pub rate_limit: Option<RateLimit>,
 }
@@ -49,6 +52,7 @@ impl Default for ClientSettings {
             sources: None,
             facts: None,
             actions: Vec::new(),
+            unconfirmed_actions: Vec::new(),
             rate_limit: None,
         }
     }
@@ -130,11 +134,13 @@ pub enum Face {
     Inventory,
     /// `/v1/scep/…`: validation of certificate requests.
     Scep,
+    /// `/v1/actions…`: acting on devices.
+    Actions,
 }
 
 impl Face {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rest,
         Self::Radius,
         Self::Metrics,
@@ -147,6 +153,7 @@ impl Face {
         Self::Clearpass,
         Self::Inventory,
         Self::Scep,
+        Self::Actions,
     ];
 
     /// The word for it in the configuration, logs and metrics.
@@ -164,6 +171,7 @@ impl Face {
             Self::Clearpass => "clearpass",
             Self::Inventory => "inventory",
             Self::Scep => "scep",
+            Self::Actions => "actions",
         }
     }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
-use portreeve_gateway::Action;
+use portreeve_domain::ActionKind;
+use portreeve_gateway::{Action, ActionRight};
 
 use super::body::{Body, Named};
 use super::criterion::Criterion;
@@ -41,9 +42,9 @@ pub(super) async fn action(
         None => rest.strip_prefix("actionType=").unwrap_or(rest).to_owned(),
     };
     let action = match written.to_ascii_lowercase().as_str() {
-        "full_wipe" => Action::Wipe,
-        "corporate_wipe" => Action::Retire,
-        "pin_lock" => Action::Lock,
+        "full_wipe" => Action::new(ActionKind::Wipe),
+        "corporate_wipe" => Action::new(ActionKind::Retire),
+        "pin_lock" => Action::new(ActionKind::Lock),
         _ => {
             return Err(Problem::malformed(format!(
                 "`actionType`: expected `full_wipe`, `corporate_wipe` or `pin_lock`, found `{}`",
@@ -63,14 +64,15 @@ pub(super) async fn message(
 ) -> Result<Response, Problem> {
     let (version, _) = Version::of_path(request.uri().path(), "sendmessage")?;
     let mut body = read_document(&faces, request, LARGEST_QUESTION, MOST_DEVICES).await?;
-    let parts = [body.header.take(), body.text.take()];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() {
-        return Err(Problem::malformed(
-            "the body holds no message, expected `message_header` or `message_body`",
-        ));
-    }
-    let action = Action::Notify(parts.join("\n"));
+    let action = match (body.header.take(), body.text.take()) {
+        (title, Some(text)) => Action::notify(title.as_deref(), &text),
+        (Some(title), None) => Action::notify(None, &title),
+        (None, None) => {
+            return Err(Problem::malformed(
+                "the body holds no message, expected `message_header` or `message_body`",
+            ));
+        }
+    };
     carry_out(&faces, &caller, &body, &action, "sendmessage", version).await
 }
 
@@ -87,8 +89,8 @@ async fn carry_out(
             "the body names no device, expected e.g. `macaddress` or `guid` in `identifier`",
         ));
     }
-    let status = match action {
-        Action::Notify(_) => "message_status",
+    let status = match action.kind() {
+        ActionKind::Notify => "message_status",
         _ => "action_status",
     };
     // All of them are read before anything is done to the first.
@@ -104,8 +106,11 @@ async fn carry_out(
     for (named, identifier) in body.devices.iter().zip(identifiers) {
         let question = question(&caller.client, identifier, caller.client.patience);
         let refused = faces.ise.refuses(action);
-        let allowed = refused.is_none() && caller.client.may_ask_for(action.kind());
-        let started = faces.gateway.act(&question, action, allowed).await;
+        let right = match refused {
+            Some(_) => ActionRight::default(),
+            None => caller.client.right_to(action.kind()),
+        };
+        let started = faces.gateway.act(&question, action, right).await;
         let reason = match (started, refused) {
             (Ok(_), _) => None,
             (Err(_), Some(refused)) => Some(refused.to_owned()),

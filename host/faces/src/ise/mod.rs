@@ -33,7 +33,7 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
-use portreeve_domain::{CannotTell, Identifier, Question};
+use portreeve_domain::{ActionKind, CannotTell, Identifier, Question};
 use portreeve_gateway::Action;
 use tokio::sync::Semaphore;
 
@@ -88,8 +88,8 @@ impl Ise {
 impl Ise {
     /// Why no client of this face may ask for an action, if that is so.
     const fn refuses(&self, action: &Action) -> Option<&'static str> {
-        match action {
-            Action::Notify(_) if !self.settings.messaging => {
+        match action.kind() {
+            ActionKind::Notify if !self.settings.messaging => {
                 Some("messages to users are switched off here")
             }
             _ => None,

@@ -325,7 +325,8 @@ async fn nothing_is_done_to_devices_unless_it_is_allowed() {
             "?actionType=full_wipe",
             COMPLIANT,
             ACTING,
-            "client `acting` may not ask for the action `wipe`",
+            "the action `wipe` wants a confirmation, which this protocol has not; the client's \
+             `unconfirmed-actions` allows it without",
         ),
         (
             "?actionType=pin_lock",

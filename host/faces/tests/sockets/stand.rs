@@ -23,9 +23,9 @@ use portreeve_gateway::inventory::{
 };
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{
-    CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings, Health,
-    InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError, PolicySettings,
-    Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings, Vouching,
+    ActionRules, CheckReport, Evaluation, Evaluator, FeedSettings, Gateway, GatewaySettings,
+    Health, InventoryError, InventoryPage, Lookup, Memory, Mode, OnError, PolicyError,
+    PolicySettings, Source, SourceError, SourceErrorKind, SourcePicture, SourceSettings, Vouching,
 };
 use portreeve_store::{Store, StoreSettings, Writer};
 use prometheus::Registry;
@@ -240,6 +240,10 @@ fn gateway(
         max_verdicts: 1_000,
         verdict_ttl: Duration::from_mins(1),
         quarantine: portreeve_gateway::quarantine::QuarantineSettings::default(),
+        actions: ActionRules {
+            allow: vec![ActionKind::Lock, ActionKind::Wipe],
+            ..ActionRules::default()
+        },
         retry_after: Duration::from_secs(7),
         max_flights: 100,
     };
@@ -331,7 +335,7 @@ pub(crate) fn clients() -> Vec<ClientSettings> {
         password: Secret::new("cisco-password".to_owned()),
     };
     let mut acting = client("acting", bearer("acting-key"), &[Face::Ise]);
-    acting.actions = vec![ActionKind::Lock];
+    acting.actions = vec![ActionKind::Lock, ActionKind::Sync, ActionKind::Wipe];
     let name = ClientAuthentication::CertificateName("partial.example".to_owned());
     let mut partial = client("partial", name, &[Face::Pxgrid]);
     partial.facts = Some(Arc::default());

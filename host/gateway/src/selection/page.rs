@@ -54,8 +54,8 @@ impl Gateway {
         let mut found: HashMap<usize, Record> = HashMap::new();
         let by_name = std::slice::from_ref(name);
         let sources = Arc::clone(&self.rules.load().sources);
-        let sees = |place: usize| asker.view.sources.contains(place);
-        let seen = || sources.asked().iter().filter(|it| sees(it.place()));
+        let is_visible = |place: usize| asker.view.sources.contains(place);
+        let seen = || sources.asked().iter().filter(|it| is_visible(it.place()));
         let mut tellings = Vec::new();
         for fetcher in seen() {
             if let Remembered::Found(record) = self.peek_at(fetcher.id(), by_name) {

@@ -1,6 +1,6 @@
 //! Actions: allowed or not, and where they go.
 
-use portreeve_domain::{ActionKind, Connection, ShownFacts, View};
+use portreeve_domain::{Connection, ShownFacts, View};
 
 use super::*;
 
@@ -29,15 +29,24 @@ impl Source for Acting {
         &'a self,
         key: &'a str,
         action: &'a Action,
+        once: &'a str,
         _: Instant,
-    ) -> BoxFuture<'a, Result<ActionState, ActionFailure>> {
-        let state = match action {
-            Action::Wipe => Err(ActionFailure::NotSupported),
-            Action::Notify(_) => Ok(ActionState::Done),
+    ) -> BoxFuture<'a, Result<ActionTicket, ActionFailure>> {
+        let state = match action.kind() {
+            ActionKind::Wipe => Err(ActionFailure::NotSupported(String::new())),
+            ActionKind::Notify => Ok(ActionState::Done),
             _ => Ok(ActionState::Pending),
         };
-        self.done.lock().push(format!("{key} {action:?}"));
-        async { state }.boxed()
+        assert!(once.starts_with("once-"));
+        let arguments = action.arguments().unwrap_or_default();
+        let done = format!("{key} {} {arguments}", action.kind());
+        self.done.lock().push(done);
+        let ticket = state.map(|state| ActionTicket {
+            key: None,
+            state,
+            detail: None,
+        });
+        async { ticket }.boxed()
     }
 
     fn check(&self, _: Instant) -> BoxFuture<'_, CheckReport> {
@@ -53,6 +62,11 @@ fn acting() -> (Arc<Gateway>, Arc<Acting>) {
     let source = Arc::new(Acting::default());
     let (policy, scripted) = (Arc::default(), Scripted::saying([down()]));
     let mut settings = settings_of(&[&scripted], RULES, policy, OnError::Deny);
+    settings.actions.allow = ActionKind::SHARED.to_vec();
+    settings
+        .actions
+        .allow
+        .retain(|kind| *kind != ActionKind::Sync);
     settings.sources[0].source = Arc::clone(&source) as Arc<dyn Source>;
     let gateway = Gateway::new(settings, &Registry::new()).unwrap();
     (gateway, source)
@@ -61,30 +75,55 @@ fn acting() -> (Arc<Gateway>, Arc<Acting>) {
 #[tokio::test]
 async fn an_action_goes_to_the_source_of_the_device() {
     let (gateway, source) = acting();
-    for (mac, action, allowed, expected) in [
-        (MAC, Action::Lock, true, Ok(ActionState::Pending)),
+    let right = |allowed, unconfirmed| ActionRight {
+        allowed,
+        unconfirmed,
+    };
+    let any = right(true, true);
+    for (mac, action, right, expected) in [
         (
             MAC,
-            Action::Notify("hello".to_owned()),
-            true,
+            Action::new(ActionKind::Lock),
+            right(true, false),
+            Ok(ActionState::Pending),
+        ),
+        (
+            MAC,
+            Action::notify(None, "hello"),
+            right(true, false),
             Ok(ActionState::Done),
         ),
         (
             MAC,
-            Action::Retire,
-            false,
+            Action::new(ActionKind::Retire),
+            right(false, true),
             Err("client `nac` may not ask for the action `retire`"),
         ),
         (
             MAC,
-            Action::Wipe,
-            true,
+            Action::new(ActionKind::Retire),
+            right(true, false),
+            Err(
+                "the action `retire` wants a confirmation, which this protocol has not; the \
+                 client's `unconfirmed-actions` allows it without",
+            ),
+        ),
+        (
+            MAC,
+            Action::new(ActionKind::Sync),
+            any,
+            Err("the action `sync` is not switched on; `allow` of `[actions]` does"),
+        ),
+        (
+            MAC,
+            Action::new(ActionKind::Wipe),
+            any,
             Err("source `source-0`: the source cannot do that"),
         ),
         (
             "00:50:56:00:00:09",
-            Action::Lock,
-            true,
+            Action::new(ActionKind::Lock),
+            any,
             Err("source `source-0`: connection refused"),
         ),
     ] {
@@ -103,26 +142,77 @@ async fn an_action_goes_to_the_source_of_the_device() {
             Arc::new(connection),
             Duration::from_secs(5),
         );
-        let state = gateway.act(&question, &action, allowed).await;
+        let state = gateway.act(&question, &action, right).await;
         let state = state.map_err(|error| error.to_string());
         assert_eq!(state, expected.map_err(str::to_owned), "{action:?}");
     }
     let done = source.done.lock();
-    assert_eq!(*done, ["key Lock", "key Notify(\"hello\")", "key Wipe"]);
-    assert_eq!(Action::Wipe.kind(), ActionKind::Wipe);
+    let expected = ["key lock ", "key notify {\"body\":\"hello\"}", "key wipe "];
+    assert_eq!(*done, expected);
 }
 
 #[tokio::test]
 async fn nothing_is_done_to_what_no_source_knows() {
     let scripted = Scripted::saying([Ok(Lookup::Unknown), Ok(Lookup::Ambiguous)]);
     let stand = plain(&[&scripted]);
+    let lock = Action::new(ActionKind::Lock);
+    let right = ActionRight {
+        allowed: true,
+        unconfirmed: false,
+    };
     let expected = [
         "no source knows this device",
         "source `source-0`: several devices match",
     ];
     for (mac, expected) in [MAC, "00:50:56:00:00:09"].into_iter().zip(expected) {
         let question = question(&[mac]);
-        let started = stand.gateway.act(&question, &Action::Wipe, true).await;
+        let started = stand.gateway.act(&question, &lock, right).await;
         assert_eq!(started.unwrap_err().to_string(), expected);
+    }
+}
+
+#[test]
+fn arguments_belong_to_an_action() {
+    let arguments = |text: &str| match serde_json::from_str(text).unwrap() {
+        serde_json::Value::Object(arguments) => arguments,
+        other => panic!("{other}"),
+    };
+    let long = format!("{{\"x\":\"{}\"}}", "x".repeat(Action::LONGEST_ARGUMENTS));
+    for (kind, text, expected) in [
+        ("sync", "{}", None),
+        (
+            "sync",
+            "{\"a\":1}",
+            Some("the action `sync` takes no arguments"),
+        ),
+        ("notify", "{\"body\":\"b\",\"title\":\"t\"}", None),
+        (
+            "notify",
+            "{\"title\":\"t\"}",
+            Some("a message has a `body`"),
+        ),
+        ("notify", "{\"body\":\"\"}", Some("a message has a `body`")),
+        (
+            "notify",
+            "{\"body\":\"b\",\"x\":\"t\"}",
+            Some("a message has a `body`"),
+        ),
+        ("wipe", "{\"keepUserData\":true}", None),
+        (
+            "other:rebootNow",
+            &long,
+            Some("the arguments have 4104 bytes as JSON"),
+        ),
+    ] {
+        let action = Action::with(kind.parse().unwrap(), &arguments(text));
+        match (action, expected) {
+            (Ok(action), None) => {
+                assert_eq!(action.arguments().unwrap_or("{}").len(), text.len());
+            }
+            (Err(error), Some(expected)) => {
+                assert!(error.to_string().starts_with(expected), "{error}");
+            }
+            (action, _) => panic!("{kind} {text}: {action:?}"),
+        }
     }
 }

@@ -366,6 +366,7 @@ impl World {
                     ..quarantine::QuarantineSettings::default()
                 },
                 feed: FeedSettings::default(),
+                actions: ActionRules::default(),
                 retry_after: Duration::from_secs(30),
                 max_flights: 16,
             };

@@ -141,6 +141,7 @@ fn client(config: &ClientConfig) -> ClientSettings {
             .as_ref()
             .map(|facts| Arc::new(facts.iter().cloned().collect())),
         actions: config.actions.clone(),
+        unconfirmed_actions: config.unconfirmed_actions.clone(),
         rate_limit: config.rate_limit.map(|rate| rate.limit(config.burst)),
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn gateway_settings(
         verdict_ttl: config.chain.verdict_ttl.0,
         quarantine: QuarantineSettings::default(),
         feed: FeedSettings::default(),
+        actions: config.actions.to_rules(),
         retry_after: config.sources.retry_after.0,
         max_flights: config.sources.max_calls,
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use portreeve_gateway::inventory::InventorySettings;
+use portreeve_gateway::job;
 use portreeve_gateway::lists;
 use portreeve_gateway::quarantine::{self, QuarantineSettings};
-use portreeve_gateway::{Memory, Sessions};
+use portreeve_gateway::{ActionRules, Memory, Sessions};
 use portreeve_store::decisions::{DIRECTORY_NAME, DecisionLog, DecisionWriter, Keep, LogSettings};
 use portreeve_store::{Store, StoreError, StoreSettings, Writer};
 
@@ -134,6 +135,21 @@ pub(crate) fn quarantine(
         policies: policies.map(QuarantineConfig::to_policy).collect(),
         restored,
         ..QuarantineSettings::default()
+    })
+}
+
+/// What may be done to devices, with the jobs of before the restart.
+pub(crate) fn actions(
+    config: &Config,
+    store: Option<&Arc<Store>>,
+) -> Result<ActionRules, Problems> {
+    let restored = match store {
+        None => job::Restored::default(),
+        Some(store) => job::restore(store).map_err(|error| unreadable(store, &error))?,
+    };
+    Ok(ActionRules {
+        restored,
+        ..config.actions.to_rules()
     })
 }
 

@@ -22,8 +22,8 @@ pub(crate) use connector::LoadedConnector;
 pub(crate) use faces::{face_settings, replaceable};
 pub(crate) use gateway::{feed_settings, gateway_settings, inventory_sources, sources};
 pub(crate) use memory::{
-    KeptMemory, changed_lists, decisions, inventory_settings, memory, private_folder, quarantine,
-    store,
+    KeptMemory, actions, changed_lists, decisions, inventory_settings, memory, private_folder,
+    quarantine, store,
 };
 pub(crate) use plugin::load_advice;
 pub(crate) use policy::LoadedPolicy;

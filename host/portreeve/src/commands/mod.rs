@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod action;
 mod certificate;
 mod check_config;
 mod client;
@@ -16,10 +17,12 @@ mod quarantine;
 mod record;
 mod reload;
 mod scep;
+mod secret;
 mod serve;
 mod session;
 pub(crate) mod store;
 mod sync;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,6 +103,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             pxgrid::run(&load(&command.arguments().config, environment)?, &command)
         }
+        Command::Action(command) => {
+            quiet()?;
+            action::run(&load(&command.arguments().config, environment)?, &command)
+        }
         Command::Quarantine(command) => {
             quiet()?;
             quarantine::run(&load(&command.arguments().config, environment)?, &command)
@@ -127,6 +134,14 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Certificate(command) => {
             quiet()?;
             certificate::run(&command)
+        }
+        Command::Trust(command) => {
+            quiet()?;
+            trust::run(&command, environment)
+        }
+        Command::Secret(command) => {
+            quiet()?;
+            secret::run(&command, environment)
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();

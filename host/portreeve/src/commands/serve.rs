@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::KeptMemory;
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, CredentialKind, Problem, Problems};
 use crate::connectors::Connectors;
 use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
@@ -60,6 +60,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     };
     tokio::select! {
         () = again => Ok(ExitCode::SUCCESS),
+        () = reloading.watch_expiries() => Ok(ExitCode::SUCCESS),
         () = ended => Ok(ExitCode::SUCCESS),
         // Tasks may be stuck, and dropping them could wait.
         () = twice => std::process::exit(1),
@@ -128,6 +129,7 @@ fn make_room_for(connections: usize) {
 
 async fn start(config: Config) -> anyhow::Result<Started> {
     make_room_for(config.server.max_connections);
+    log_keys(&config);
     let runtime = assemble::runtime(&config)?;
     let config = Arc::new(config);
     let store = assemble::store(&config)?;
@@ -145,6 +147,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let connectors = parts.connectors.clone();
     let (log, decisions) = assemble::decisions(&config)?.unzip();
     let settings = GatewaySettings {
+        actions: assemble::actions(&config, store.as_ref())?,
         quarantine: assemble::quarantine(&config, store.as_ref())?,
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)
@@ -218,6 +221,38 @@ fn explain(error: &BindError) -> Problems {
         BindError::Metrics(_) => "this is a mistake in Portreeve, please report it",
     };
     Problem::nowhere(error.to_string()).hint(hint).into()
+}
+
+/// Which keys are in use, by name and never by content.
+fn log_keys(config: &Config) {
+    for connector in &config.connectors.0 {
+        let name = &connector.name.value;
+        for credential in &connector.credentials.0 {
+            let slot = &credential.name.value;
+            match &credential.kind {
+                CredentialKind::ClientCertificate { certificate, .. } => {
+                    let certificate = &certificate.certificate;
+                    tracing::info!(
+                        connector = name,
+                        credential = slot,
+                        certificate = certificate.subject(),
+                        thumbprint = certificate.sha1_thumbprint(),
+                        "private key read"
+                    );
+                }
+                CredentialKind::ClientSecret { secret, .. }
+                | CredentialKind::Bearer { secret }
+                | CredentialKind::Header { secret, .. }
+                | CredentialKind::Hmac { secret }
+                | CredentialKind::Basic {
+                    password: secret, ..
+                } => {
+                    let origin = secret.origin();
+                    tracing::info!(connector = name, credential = slot, origin, "secret read");
+                }
+            }
+        }
+    }
 }
 
 fn log_warning(problem: &Problem) {

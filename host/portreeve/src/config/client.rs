@@ -5,6 +5,7 @@ use portreeve_domain::{ActionKind, ShownFact, SourceSet};
 use portreeve_faces::{Face, PasswordHash};
 use serde::{Serialize, Serializer};
 
+use super::action;
 use super::certificate::CertificateFile;
 use super::intune::IntuneConfig;
 use super::place::Located;
@@ -38,18 +39,10 @@ pub(crate) struct ClientConfig {
     pub(crate) attributes: Option<Vec<ShownFact>>,
     #[serde(serialize_with = "super::credential::as_texts")]
     pub(crate) actions: Vec<ActionKind>,
+    #[serde(serialize_with = "super::credential::as_texts")]
+    pub(crate) unconfirmed_actions: Vec<ActionKind>,
     pub(crate) rate_limit: Option<Rate>,
     pub(crate) burst: Option<u32>,
-}
-
-impl FromNode for ActionKind {
-    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
-        choice(
-            node,
-            reader,
-            &ActionKind::ALL.map(|action| (action.as_str(), action)),
-        )
-    }
 }
 
 impl FromNode for ShownFact {
@@ -307,6 +300,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
     let sources = section.optional::<Vec<Located<String>>>("sources");
     let attributes = section.optional("attributes");
     let actions = section.or("actions", Vec::new());
+    let unconfirmed_actions = action::unconfirmed(&section, &actions);
     let rate_limit = section.optional("rate-limit");
     let burst = section.optional("burst");
     let authenticated = [
@@ -373,6 +367,7 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Client
         sources,
         attributes,
         actions,
+        unconfirmed_actions,
         rate_limit,
         burst,
     })

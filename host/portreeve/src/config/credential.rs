@@ -6,6 +6,7 @@ use portreeve_egress::{ClientCertificate, UrlScope};
 use serde::{Serialize, Serializer};
 use url::Url;
 
+use super::expires::Expires;
 use super::file::{PrivateFile, PublicFile};
 use super::place::Located;
 use super::problem::Problem;
@@ -23,6 +24,9 @@ pub(crate) struct CredentialConfig {
     /// Where it may be sent; empty for a key that only signs.
     #[serde(serialize_with = "as_texts", skip_serializing_if = "Vec::is_empty")]
     pub(crate) urls: Vec<UrlScope>,
+    /// When its secret ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<Expires>,
     #[serde(flatten)]
     pub(crate) kind: CredentialKind,
 }
@@ -200,9 +204,11 @@ pub(super) fn read(name: Located<String>, section: Section<'_>) -> Option<Creden
         }
         Kind::Hmac => secret().map(|secret| CredentialKind::Hmac { secret }),
     };
+    let expires = section.optional("expires");
     section.finish();
     Some(CredentialConfig {
         name,
+        expires,
         urls: urls?,
         kind: kind?,
     })

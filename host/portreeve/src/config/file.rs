@@ -110,6 +110,17 @@ pub(super) fn cannot_read(node: &Node, path: &Path, why: &str) -> Problem {
         .hint("a relative path is relative to the file that names it")
 }
 
+/// What is wrong with a configuration that every user of the machine may
+/// write, and what to do about it.
+pub(super) fn writable_by_all(path: &Path) -> Option<(String, String)> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let shown = path.display();
+    (mode & 0o002 != 0).then(|| {
+        let message = format!("everyone may write `{shown}` ({mode:04o})");
+        (message, format!("run `chmod o-w {shown}`"))
+    })
+}
+
 /// What is wrong with a file of secrets that every user of the machine may
 /// read or write, and what to do about it.
 pub(super) fn open_to_all(path: &Path) -> Option<(String, String)> {

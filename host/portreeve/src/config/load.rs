@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::cannot_read;
+use super::file::{cannot_read, writable_by_all};
 use super::place::{Place, SourceFile};
 use super::problem::Problem;
 use super::read::{FromNode, Reader};
@@ -24,6 +24,7 @@ pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Option<(Table, Place)> {
             return None;
         }
     };
+    check_writers(path, reader);
     reader.note_file(&file.text);
     let start = Place::new(Arc::clone(&file), 0);
     let mut root = parse(&file, reader)?;
@@ -36,6 +37,13 @@ pub(super) fn load(path: &Path, reader: &Reader<'_>) -> Option<(Table, Place)> {
     }
     // What a broken file would have said is not missing.
     reader.is_content().then_some((root, start))
+}
+
+/// Whoever may write the configuration decides who gets in.
+fn check_writers(path: &Path, reader: &Reader<'_>) {
+    if let Some((message, hint)) = writable_by_all(path) {
+        reader.report(Problem::nowhere(message).hint(hint));
+    }
 }
 
 fn read(path: &Path) -> std::io::Result<Arc<SourceFile>> {
@@ -58,6 +66,7 @@ fn add(path: &Path, include: &Node, root: &mut Table, reader: &Reader<'_>) {
             return;
         }
     };
+    check_writers(path, reader);
     reader.note_file(&file.text);
     let Some(table) = parse(&file, reader) else {
         return;

@@ -7,6 +7,7 @@
 //!
 //! No other part of the program reads the environment or a secret.
 
+mod action;
 mod certificate;
 mod chain;
 mod client;
@@ -14,6 +15,7 @@ mod connector;
 mod credential;
 mod egress;
 mod environment;
+mod expires;
 mod file;
 mod form;
 mod intune;
@@ -33,6 +35,7 @@ mod quarantine;
 mod rate;
 mod read;
 mod resources;
+mod sealed;
 mod secret;
 mod server;
 mod store;
@@ -44,11 +47,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+pub(crate) use action::ActionsConfig;
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
-pub(crate) use egress::EgressConfig;
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -65,10 +68,11 @@ pub(crate) use pxgrid::PxgridConfig;
 pub(crate) use quarantine::QuarantineConfig;
 pub(crate) use read::{is_name, listed, nearest};
 pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
+pub(crate) use sealed::{KEY_FILE, keys_in, sealed_texts, sealing_keys};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
 pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
-pub(crate) use trust::TrustConfig;
+pub(crate) use trust::Purpose;
 pub(crate) use value::Span;
 
 use read::{Reader, Section};
@@ -89,9 +93,9 @@ pub(crate) struct Config {
     pub(crate) server: ServerConfig,
     pub(crate) clients: Named<ClientConfig>,
     pub(crate) ise: IseConfig,
-    pub(crate) egress: EgressConfig,
+    pub(crate) egress: egress::EgressConfig,
     #[serde(skip_serializing_if = "Named::is_empty")]
-    pub(crate) trust: Named<TrustConfig>,
+    pub(crate) trust: Named<trust::TrustConfig>,
     pub(crate) sources: SourcesConfig,
     /// In the order in which they are trusted.
     pub(crate) connectors: Named<ConnectorConfig>,
@@ -106,6 +110,8 @@ pub(crate) struct Config {
     /// Ways to hold an endpoint back.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub(crate) quarantine: Named<QuarantineConfig>,
+    /// What may be done to devices.
+    pub(crate) actions: ActionsConfig,
     pub(crate) cache: CacheConfig,
     pub(crate) sessions: SessionsConfig,
     pub(crate) store: Option<StoreConfig>,
@@ -156,7 +162,7 @@ impl Config {
         let connectors = root.named_sections("connectors").into_iter();
         let connectors = connectors.filter_map(|(name, section)| connector::read(name, section));
         let mut connectors = Named(connectors.collect());
-        let egress = EgressConfig::read(root.section("egress"));
+        let egress = egress::EgressConfig::read(root.section("egress"));
         let trust = root.named_sections("trust").into_iter();
         let trust = Named(
             trust
@@ -187,6 +193,7 @@ impl Config {
         let quarantine = root.named_sections("quarantine").into_iter();
         let quarantine = quarantine.map(|(name, section)| quarantine::read(name, section));
         let quarantine = Named(quarantine.collect());
+        let actions = ActionsConfig::read(root.section("actions"));
         let cache = CacheConfig::read(root.section("cache"));
         let sessions = SessionsConfig::read(root.section("sessions"));
         let store = root.optional_section("store").map(StoreConfig::read);
@@ -213,6 +220,7 @@ impl Config {
             policies,
             lists,
             quarantine,
+            actions,
             cache,
             sessions,
             store: match store {

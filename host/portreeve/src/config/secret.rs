@@ -9,11 +9,11 @@ use serde::{Serialize, Serializer};
 use super::file::{PrivateFile, open_to_all};
 use super::problem::{Problem, Problems};
 use super::read::{FromNode, Reader, Section, wrong_kind};
+use super::sealed;
 use super::tree::{Node, Value};
 use super::value::text;
 
-const HOW: &str =
-    "write `{ env = \"NAME\" }`, `{ file = \"PATH\" }` or `{ credential = \"NAME\" }`";
+const HOW: &str = "write `{ env = \"NAME\" }`, `{ file = \"PATH\" }`, `{ credential = \"NAME\" }` or `{ sealed = \"…\" }`";
 
 /// Set by systemd for a unit with `LoadCredential=`.
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
@@ -30,6 +30,23 @@ enum SecretOrigin {
     Environment(String),
     File(PathBuf),
     Credential(String),
+    /// With the name of the key.
+    Sealed {
+        text: String,
+        key: String,
+    },
+}
+
+impl SecretSetting {
+    /// Where it came from, in words.
+    pub(crate) fn origin(&self) -> String {
+        match &self.origin {
+            SecretOrigin::Environment(name) => format!("environment variable {name}"),
+            SecretOrigin::File(path) => format!("file {}", path.display()),
+            SecretOrigin::Credential(name) => format!("credential {name} of systemd"),
+            SecretOrigin::Sealed { key, .. } => format!("sealed with the key {key}"),
+        }
+    }
 }
 
 impl FromNode for SecretSetting {
@@ -49,19 +66,25 @@ impl FromNode for SecretSetting {
             ("env", section.node("env")),
             ("file", section.node("file")),
             ("credential", section.node("credential")),
+            ("sealed", section.node("sealed")),
         ];
         section.finish();
         let mut named = sources
             .into_iter()
             .filter_map(|(kind, found)| found.map(|found| (kind, found)));
         let (Some((kind, source)), None) = (named.next(), named.next()) else {
-            let message = "exactly one of `env`, `file` and `credential` is needed";
+            let message = "exactly one of `env`, `file`, `credential` and `sealed` is needed";
             reader.report(Problem::new(&node.place, &node.key, message).hint(HOW));
             return None;
         };
         let (origin, value) = match kind {
             "env" => from_environment(source, reader)?,
             "file" => from_file(source, reader)?,
+            "sealed" => {
+                let (key, secret) = sealed::open(source, reader)?;
+                let text = text(source, reader)?.to_owned();
+                (SecretOrigin::Sealed { text, key }, secret)
+            }
             _ => from_credential(source, reader)?,
         };
         if value.is_empty() {
@@ -170,6 +193,7 @@ impl Serialize for SecretSetting {
             SecretOrigin::Environment(name) => map.serialize_entry("env", name)?,
             SecretOrigin::File(path) => map.serialize_entry("file", path)?,
             SecretOrigin::Credential(name) => map.serialize_entry("credential", name)?,
+            SecretOrigin::Sealed { text, .. } => map.serialize_entry("sealed", text)?,
         }
         map.serialize_entry("value", "[redacted]")?;
         map.end()

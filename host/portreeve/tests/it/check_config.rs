@@ -91,7 +91,7 @@ password = {{ file = \"secret\" }}
     let said = folder.run(&["check-config"]);
     assert_eq!(said.code, 1);
     assert_snapshot!(said.stderr, @r"
-    error: portreeve.toml:4:13: connectors.contoso: credential `graph` is missing: Application in Microsoft Entra that may read service principals, to find the compliance service, and devices if there is to be an inventory. Scope `https://graph.microsoft.com/.default`.
+    error: portreeve.toml:4:13: connectors.contoso: credential `graph` is missing: Application in Microsoft Entra that may read service principals, to find the compliance service, devices if there is to be an inventory, and act on them if that is wanted. Scope `https://graph.microsoft.com/.default`.
     hint: add `[connectors.contoso.credentials.graph]`
     error: portreeve.toml:4:13: connectors.contoso: credential `intune` is missing: The same application, for Intune itself. Scope `https://api.manage.microsoft.com//.default`, with both slashes.
     hint: add `[connectors.contoso.credentials.intune]`

@@ -33,6 +33,7 @@ fn help_reads_well() {
       list           Look at the lists that policies ask about, and change them
       policy         Look at what decides
       pxgrid         Decide who may be a node of pxGrid
+      action         Act on devices: sync, lock, retire, wipe, notify and more
       quarantine     Hold endpoints back, whatever their management system says
       session        Look at the sessions of endpoints
       scep-verifier  Ask whether a certificate may be issued, for a SCEP server

@@ -64,6 +64,24 @@ pub(crate) mod inventory {
     });
 }
 
+/// What a connector exports that can act on devices.
+pub(crate) mod actions {
+    wasmtime::component::bindgen!({
+        inline: "
+            package portreeve:acting;
+            world acting {
+              export portreeve:connector/actions@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        exports: { default: async },
+        with: {
+            "portreeve:device/types": super::connector::portreeve::device::types,
+            "portreeve:connector/types": super::connector::portreeve::connector::types,
+        },
+    });
+}
+
 /// What a connector exports that answers for certificate requests.
 pub(crate) mod scep {
     wasmtime::component::bindgen!({

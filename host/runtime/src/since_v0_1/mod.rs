@@ -3,6 +3,7 @@
 //! Everything generated from WIT and everything that speaks it is in here. What
 //! leaves are the domain's types and this crate's own.
 
+mod action;
 mod bindings;
 mod capabilities;
 mod common;
@@ -18,6 +19,7 @@ mod stdio;
 mod subject;
 mod worlds;
 
+pub(crate) use action::ActionsGuest;
 pub(crate) use common::Common;
 pub(crate) use connector::{ConnectorData, ConnectorGuest, ConnectorStart};
 pub(crate) use describe::describe;

@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 
+use super::bindings::actions::exports::portreeve::connector::actions;
 use super::bindings::connector::portreeve as host;
 use super::bindings::inventory::exports::portreeve::connector::inventory;
 use super::bindings::scep::exports::portreeve::scep::{requests, revocations};
@@ -20,6 +21,8 @@ pub(crate) struct ConnectorPre {
     pub(crate) connector: connector::MdmConnectorPre<ConnectorData>,
     /// Where its inventory is, if it has one.
     pub(crate) inventory: Option<inventory::GuestIndices>,
+    /// Where its actions are, if it has any.
+    pub(crate) actions: Option<actions::GuestIndices>,
     /// Where it answers for certificate requests, if it does.
     pub(crate) scep: Option<ScepIndices>,
 }
@@ -65,6 +68,8 @@ const CONNECTOR_IMPORTS: &[&str] = &[
 /// What a connector may export besides, to be read as a whole.
 const INVENTORY: &str = "portreeve:connector/inventory";
 
+/// What a connector may export besides, to act on devices.
+const ACTIONS: &str = "portreeve:connector/actions";
 /// What a connector may export besides, for SCEP servers.
 const SCEP_REQUESTS: &str = "portreeve:scep/requests";
 const SCEP_REVOCATIONS: &str = "portreeve:scep/revocations";
@@ -104,17 +109,17 @@ impl Worlds {
     pub(crate) fn connector(&self, component: &Component) -> wasmtime::Result<ConnectorPre> {
         let instance = self.connector.instantiate_pre(component)?;
         let described = component.component_type();
-        let mut exports = described.exports(component.engine());
-        let has_inventory = exports.any(|(name, _)| is_of_track(name, INVENTORY));
+        let has = |interface| {
+            let mut exports = described.exports(component.engine());
+            exports.any(|(name, _)| is_of_track(name, interface))
+        };
         // One of the name but of another shape is refused, as it is with what
         // every connector has to export.
-        let inventory = has_inventory.then(|| inventory::GuestIndices::new(&instance));
-        let mut exports = described.exports(component.engine());
-        let has_requests = exports.any(|(name, _)| is_of_track(name, SCEP_REQUESTS));
-        let mut exports = described.exports(component.engine());
-        let has_revocations = exports.any(|(name, _)| is_of_track(name, SCEP_REVOCATIONS));
-        let scep = has_requests.then(|| {
-            let revocations = has_revocations.then(|| revocations::GuestIndices::new(&instance));
+        let inventory = has(INVENTORY).then(|| inventory::GuestIndices::new(&instance));
+        let actions = has(ACTIONS).then(|| actions::GuestIndices::new(&instance));
+        let scep = has(SCEP_REQUESTS).then(|| {
+            let revocations =
+                has(SCEP_REVOCATIONS).then(|| revocations::GuestIndices::new(&instance));
             Ok::<_, wasmtime::Error>(ScepIndices {
                 requests: requests::GuestIndices::new(&instance)?,
                 revocations: revocations.transpose()?,
@@ -122,6 +127,7 @@ impl Worlds {
         });
         Ok(ConnectorPre {
             inventory: inventory.transpose()?,
+            actions: actions.transpose()?,
             scep: scep.transpose()?,
             connector: connector::MdmConnectorPre::new(instance)?,
         })

@@ -8,6 +8,7 @@
     reason = "a test fails loudly, in its supporting code too"
 )]
 
+mod action;
 mod capabilities;
 mod fairness;
 mod inventory;

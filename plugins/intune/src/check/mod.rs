@@ -126,7 +126,8 @@ fn find_service<S: Services>(
             }
             Err(failure) => {
                 let hint = "correct `service-url`, or add its host to `service-hosts`";
-                findings.push(failed("settings".to_owned(), text(&failure.error), hint));
+                let problem = text(&failure.error);
+                findings.push(failed(Code::Settings, "settings", problem, hint.to_owned()));
                 None
             }
         };

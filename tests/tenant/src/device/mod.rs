@@ -1,5 +1,6 @@
 //! What the simulated Intune knows about devices.
 
+mod action;
 mod directory;
 mod generated;
 mod mac;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use action::{Acted, ActionResult, ActionState};
 pub(crate) use directory::{Directory, Slot};
 use generated::generated_last_check_in;
 pub use generated::{generated, generated_guid, generated_mac};
@@ -96,6 +98,9 @@ pub struct Device {
     /// Graph's `complianceState`, if it has a word that `compliance` does not know.
     #[serde(default)]
     pub compliance_state: Option<String>,
+    /// What was asked of it and what became of that.
+    #[serde(default)]
+    pub action_results: Vec<ActionResult>,
 }
 
 /// The primary user of a device.
@@ -154,6 +159,7 @@ impl Device {
             corporate: true,
             management_state: None,
             compliance_state: None,
+            action_results: Vec::new(),
         }
     }
 

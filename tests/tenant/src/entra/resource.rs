@@ -77,6 +77,12 @@ pub(crate) enum Right {
     Discover,
     /// Reading managed devices in Graph.
     ReadDevices,
+    /// Actions on managed devices in Graph.
+    ActOnDevices,
+    /// Erasing them.
+    WipeDevices,
+    /// Messages to their users.
+    NotifyUsers,
     /// Reading which compliance policies a device meets in Graph.
     ReadPolicyStates,
     /// Asking the compliance service.
@@ -89,7 +95,12 @@ impl Right {
     /// The service that gives it.
     pub(crate) const fn resource(self) -> Resource {
         match self {
-            Self::Discover | Self::ReadDevices | Self::ReadPolicyStates => Resource::Graph,
+            Self::Discover
+            | Self::ReadDevices
+            | Self::ReadPolicyStates
+            | Self::ActOnDevices
+            | Self::WipeDevices
+            | Self::NotifyUsers => Resource::Graph,
             Self::AskCompliance | Self::ValidateChallenges => Resource::Intune,
         }
     }
@@ -101,6 +112,15 @@ impl Right {
             Self::ReadDevices => &[
                 "DeviceManagementManagedDevices.Read.All",
                 "DeviceManagementManagedDevices.ReadWrite.All",
+            ],
+            Self::ActOnDevices => &["DeviceManagementManagedDevices.PrivilegedOperations.All"],
+            Self::WipeDevices => &[
+                "DeviceManagementManagedDevices.ReadWrite.All",
+                "DeviceManagementManagedDevices.PrivilegedOperations.All",
+            ],
+            Self::NotifyUsers => &[
+                "DeviceManagementManagedDevices.ReadWrite.All",
+                "DeviceManagementConfiguration.ReadWrite.All",
             ],
             Self::ReadPolicyStates => &[
                 "DeviceManagementConfiguration.Read.All",

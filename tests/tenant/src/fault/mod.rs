@@ -38,6 +38,8 @@ pub enum Step {
     DeviceList,
     /// One managed device in Graph.
     Device,
+    /// An action on a managed device in Graph.
+    DeviceAction,
     /// The compliance policies of a managed device in Graph, alone or in a batch.
     PolicyStates,
     /// Several requests to Graph at once.
@@ -56,7 +58,7 @@ pub enum Step {
 
 impl Step {
     /// All steps.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InstanceDiscovery,
         Self::OpenidConfiguration,
         Self::Token,
@@ -68,6 +70,7 @@ impl Step {
         Self::NonCompliantList,
         Self::DeviceList,
         Self::Device,
+        Self::DeviceAction,
         Self::PolicyStates,
         Self::Batch,
         Self::ScepValidation,

@@ -1,5 +1,6 @@
 //! Microsoft Graph: the list of endpoints of the Intune service principal, and managed devices.
 
+mod action;
 mod devices;
 mod filter;
 mod policy_states;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use crate::clock::graph_timestamp;
 use crate::entra::{Denied, Resource, Right};
 
+pub(crate) use action::{Kind as ActionKind, kind as action_kind};
 pub(crate) use devices::{Refused, device, page};
 pub(crate) use policy_states::policy_states;
 
@@ -106,19 +108,15 @@ pub(crate) fn denied(
     match (denied, resource) {
         (Denied::Missing, _) => invalid("Access token is empty."),
         (Denied::Invalid(message), _) => invalid(message),
-        (Denied::Role, Resource::Graph)
-            if matches!(right, Right::ReadDevices | Right::ReadPolicyStates) =>
-        {
-            (
-                StatusCode::FORBIDDEN,
-                error(
-                    "Forbidden",
-                    &intune_message(&right.roles().join(", ")),
-                    correlation,
-                    now,
-                ),
-            )
-        }
+        (Denied::Role, Resource::Graph) if right != Right::Discover => (
+            StatusCode::FORBIDDEN,
+            error(
+                "Forbidden",
+                &intune_message(&right.roles().join(", ")),
+                correlation,
+                now,
+            ),
+        ),
         (Denied::Role, Resource::Graph) => {
             let message = "Insufficient privileges to complete the operation.";
             let body = error("Authorization_RequestDenied", message, correlation, now);

@@ -62,7 +62,7 @@ properties! {
     },
     "complianceState" => |body, device| text(body, compliance_state(device)),
     "configurationManagerClientEnabledFeatures" => |body, _| raw(body, "null"),
-    "deviceActionResults" => |body, _| raw(body, "[]"),
+    "deviceActionResults" => |body, device| actions(body, device),
     "deviceCategoryDisplayName" => |body, _| text(body, "Unknown"),
     "deviceEnrollmentType" => |body, device| text(body, match device.operating_system.as_str() {
         "Windows" => "windowsAzureADJoin",
@@ -134,6 +134,29 @@ properties! {
     },
     "userPrincipalName" => |body, device| text(body, principal(device)),
     "wiFiMacAddress" => |body, device| mac(body, device.wifi_mac),
+}
+
+fn actions(body: &mut Vec<u8>, device: &Device) {
+    body.push(b'[');
+    for (position, result) in device.action_results.iter().enumerate() {
+        raw(
+            body,
+            if position > 0 {
+                ",{\"actionName\":"
+            } else {
+                "{\"actionName\":"
+            },
+        );
+        text(body, &result.name);
+        raw(body, ",\"actionState\":");
+        text(body, result.state.as_str());
+        raw(body, ",\"startDateTime\":");
+        date(body, result.started);
+        raw(body, ",\"lastUpdatedDateTime\":");
+        date(body, result.updated);
+        body.push(b'}');
+    }
+    body.push(b']');
 }
 
 /// Graph's word for what Intune says about compliance.

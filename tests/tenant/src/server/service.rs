@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::action::Actions;
 use super::target::Target;
 use crate::clock::Clock;
 use crate::compliance::ComplianceService;
@@ -50,6 +51,7 @@ pub(crate) struct Service {
     pub(crate) compliance: ComplianceService,
     pub(crate) scep: Scep,
     pub(crate) faults: Faults,
+    pub(crate) actions: Actions,
     /// Entries on a page of the discovery; 0 for all on one.
     pub(crate) page_size: AtomicUsize,
     /// The address of Entra and Graph, and the same under the other names of the certificate.
@@ -183,7 +185,9 @@ impl Service {
                 self.entra_answer(token, parts)
             }
             Target::Discovery { intune } => self.discovery(*intune, query, parts),
+            Target::DeviceAction { id, kind } => self.act(id, kind, body, parts),
             Target::ManagedDevices => {
+                self.settle();
                 let one_serial = fault == Some(&Fault::OneSerial);
                 self.graph_answer(parts, || {
                     let directory = self.compliance.directory.read();
@@ -191,6 +195,7 @@ impl Service {
                 })
             }
             Target::ManagedDevice { id } => self.graph_answer(parts, || {
+                self.settle();
                 let directory = self.compliance.directory.read();
                 let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
                 device
@@ -283,6 +288,44 @@ impl Service {
             ),
             Err(error) => refused(StatusCode::BAD_REQUEST, "BadRequest", &error.to_string()),
         }
+    }
+
+    /// Takes an action on a device on, if the token is right.
+    fn act(
+        &self,
+        id: &str,
+        kind: &'static graph::ActionKind,
+        body: &[u8],
+        parts: &Parts,
+    ) -> Response<Bytes> {
+        let (now, now_ms) = (self.clock.now(), self.clock.now_ms());
+        if let Err(denied) = self.entra.authorize(&parts.headers, kind.right, now) {
+            return self.denied(denied, kind.right, parts);
+        }
+        let refused = |status, code: &str, message: &str| {
+            let body = graph::error(code, message, &correlation(parts), now);
+            json_answer(status, &body)
+        };
+        let mut directory = self.compliance.directory.write();
+        let device = Uuid::parse_str(id).ok().and_then(|id| directory.get(id));
+        let Some(mut device) = device else {
+            let message = "The resource could not be found.";
+            return refused(StatusCode::NOT_FOUND, "ResourceNotFound", message);
+        };
+        if let Err(message) = kind.take_on(&mut device, body, now_ms) {
+            return refused(StatusCode::BAD_REQUEST, "BadRequest", &message);
+        }
+        self.actions.note(&device, kind, body, now_ms);
+        directory.add(device);
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        answer
+    }
+
+    /// Lets devices do what they were told long enough ago.
+    fn settle(&self) {
+        let now = self.clock.now_ms();
+        self.actions.settle(&self.compliance.directory, now);
     }
 
     /// Which compliance policies a device meets, if the token is right.
@@ -400,6 +443,7 @@ impl Service {
             Step::Discovery => Right::Discover,
             Step::DeviceList | Step::Device | Step::Batch => Right::ReadDevices,
             Step::PolicyStates => Right::ReadPolicyStates,
+            Step::DeviceAction => Right::ActOnDevices,
             Step::ScepValidation
             | Step::ScepSuccess
             | Step::ScepFailure
@@ -456,6 +500,7 @@ impl Service {
             | Step::DeviceList
             | Step::Device
             | Step::PolicyStates
+            | Step::DeviceAction
             | Step::Batch => {
                 let code = if status == StatusCode::TOO_MANY_REQUESTS {
                     "TooManyRequests"

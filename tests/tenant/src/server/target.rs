@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::compliance::Api;
 use crate::entra::{Version, asked_resource};
 use crate::fault::Step;
-use crate::graph::INTUNE;
+use crate::graph::{ActionKind, INTUNE, action_kind};
 use crate::scep::Operation;
 
 /// One of the things that the tenant answers.
@@ -31,6 +31,11 @@ pub(crate) enum Target {
     /// One managed device in Graph.
     ManagedDevice {
         id: String,
+    },
+    /// An action on a managed device in Graph.
+    DeviceAction {
+        id: String,
+        kind: &'static ActionKind,
     },
     /// The compliance policies of one managed device in Graph.
     PolicyStates {
@@ -115,6 +120,22 @@ impl Target {
             ["v1.0", "devicemanagement", "manageddevices", id] => Self::ManagedDevice {
                 id: (*id).to_owned(),
             },
+            [
+                version @ ("v1.0" | "beta"),
+                "devicemanagement",
+                "manageddevices",
+                id,
+                action,
+            ] if *action != "devicecompliancepolicystates" => {
+                let kind = action_kind(action)?;
+                if kind.beta && *version != "beta" {
+                    return None;
+                }
+                Self::DeviceAction {
+                    id: (*id).to_owned(),
+                    kind,
+                }
+            }
             ["v1.0", "devicemanagement", device] => Self::ManagedDevice {
                 id: device
                     .strip_prefix("manageddevices('")?
@@ -146,7 +167,10 @@ impl Target {
     /// The one method it is asked with.
     pub(crate) fn method(&self) -> Method {
         match self {
-            Self::Token { .. } | Self::Batch | Self::Certificates(_) => Method::POST,
+            Self::Token { .. }
+            | Self::Batch
+            | Self::Certificates(_)
+            | Self::DeviceAction { .. } => Method::POST,
             _ => Method::GET,
         }
     }
@@ -162,6 +186,7 @@ impl Target {
             Self::Discovery { .. } => vec![Step::Discovery],
             Self::ManagedDevices => vec![Step::DeviceList],
             Self::ManagedDevice { .. } => vec![Step::Device],
+            Self::DeviceAction { .. } => vec![Step::DeviceAction],
             Self::PolicyStates { .. } => vec![Step::PolicyStates],
             Self::Batch => vec![Step::Batch],
             Self::ServerInfo(_) => vec![Step::ServerInfo],
@@ -234,11 +259,22 @@ mod tests {
             ("/v1.0/deviceManagement/managedDevices('7')", one.clone()),
             ("/v1.0/deviceManagement/manageddevices(%277%27)", one),
             (
+                "/v1.0/deviceManagement/managedDevices/7/syncDevice",
+                Some(Target::DeviceAction {
+                    id: "7".to_owned(),
+                    kind: action_kind("syncDevice").unwrap(),
+                }),
+            ),
+            ("/v1.0/deviceManagement/managedDevices/7/explode", None),
+            (
+                "/v1.0/deviceManagement/managedDevices/7/sendCustomNotificationToCompanyPortal",
+                None,
+            ),
+            (
                 "/v1.0/deviceManagement/managedDevices/7/deviceCompliancePolicyStates",
                 Some(Target::PolicyStates { id: "7".to_owned() }),
             ),
             ("/v1.0/$batch", Some(Target::Batch)),
-            ("/v1.0/deviceManagement/managedDevices/7/syncDevice", None),
             ("/beta/deviceManagement/managedDevices", None),
         ] {
             assert_eq!(Target::of(path), expected, "{path}");

@@ -20,7 +20,7 @@ use crate::entra::{Application, Entra, Secret, Signer};
 use crate::fault::Faults;
 use crate::graph::Endpoints;
 use crate::scep::Scep;
-use crate::server::{Address, Listener, Service, Unit};
+use crate::server::{Actions, Address, Listener, Service, Unit};
 
 /// How a tenant starts; made by [`Tenant::builder`].
 #[derive(Debug)]
@@ -199,6 +199,7 @@ impl Builder {
             compliance: ComplianceService::new(directory),
             scep: Scep::default(),
             faults: Faults::default(),
+            actions: Actions::default(),
             page_size: AtomicUsize::new(self.page_size),
             origins,
             units: RwLock::new(vec![Unit {

@@ -20,7 +20,7 @@ pub use builder::Builder;
 use builder::bind;
 
 use crate::authority::{CertificateError, ClientCertificate};
-use crate::device::Device;
+use crate::device::{Acted, Device};
 use crate::entra::{RegisteredCertificate, RegistrationError, Resource, Secret};
 use crate::fault::{Fault, Step};
 use crate::server::{Address, Listener, Service, Unit};
@@ -258,6 +258,20 @@ impl Tenant {
     /// How many devices there are.
     pub fn device_count(&self) -> usize {
         self.0.service.compliance.directory.read().len()
+    }
+}
+
+/// Actions on devices.
+impl Tenant {
+    /// What was taken on, in that order.
+    pub fn acted(&self) -> Vec<Acted> {
+        self.0.service.actions.acted()
+    }
+
+    /// How long devices take to do what they are told, by the clock of the tenant. Default a
+    /// minute. They do it when somebody asks for it after that.
+    pub fn set_action_delay(&self, delay: Duration) {
+        self.0.service.actions.set_delay(delay);
     }
 }
 

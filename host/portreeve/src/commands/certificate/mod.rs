@@ -159,7 +159,8 @@ fn key_credentials(command: &CertificateFiles) -> anyhow::Result<()> {
     output::json(&json!({ "keyCredentials": entries }))
 }
 
-fn pem(base64: &str) -> String {
+/// PEM text of one certificate.
+pub(super) fn pem(base64: &str) -> String {
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for (position, character) in base64.chars().enumerate() {
         if position > 0 && position % 64 == 0 {

@@ -112,7 +112,7 @@ faces = [\"rest\"]
     hint: write e.g. `["rest"]`
     error: main.toml:6:13: clients.a.networks[0]: `10.0.0.0/33` is no network: invalid IP address syntax
     hint: write an address and a prefix length, e.g. `"10.0.0.0/8"`
-    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`, `inventory`, `scep`
+    error: main.toml:8:18: clients.b.faces[1]: `radios` is none of `rest`, `radius`, `metrics`, `admin`, `ise`, `pxgrid`, `intune`, `kandji`, `jamf`, `clearpass`, `inventory`, `scep`, `actions`
     hint: did you mean `radius`?
     error: main.toml:9:1: clients.b.certificate: exactly one of `san` and `sha256` is needed
     hint: write e.g. `{ san = "ise.example.com" }`
@@ -152,8 +152,8 @@ burst = 5
     hint: leave the key out for all sources
     error: main.toml:8:21: clients.a.attributes[1]: `compliance` is no fact about a device: expected `attribute:NAME` or one of `identifiers`, `ownership`, `posture`, `user`, `os`, `manufacturer`, `model`, `name`, `enrolled-at`, `last-seen`, `attributes`
     hint: write e.g. `["os", "attribute:intune.partner-threat-state"]`, or `[]` for none
-    error: main.toml:9:20: clients.a.actions[1]: `pin-lock` is none of `sync`, `lock`, `retire`, `wipe`, `notify`
-    hint: write one of these words
+    error: main.toml:9:20: clients.a.actions[1]: `pin-lock` is none of `sync`, `lock`, `retire`, `wipe`, `notify`, `other:NAME`
+    hint: write one of these words, or e.g. `other:rebootNow`
     error: main.toml:10:14: clients.a.rate-limit: `100 per second` is no rate: expected a whole number from 1 on, `/`, and `s`, `m` or `h`
     hint: write e.g. `"100/s"` or `"6000/m"`
     error: main.toml:11:9: clients.a.burst: `0` is out of range

@@ -62,7 +62,7 @@ intune = {{ client-id = \"C\", secret = {{ file = \"secret\" }} }}
     error: main.toml:9:1: clients.b.intune.client-id: missing
     hint: add `client-id = "IDENTIFIER"` under `[clients.b.intune]`
     error: main.toml:9:21: clients.b.intune.secret: a secret must not stand in the configuration itself
-    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` or `{ sealed = "…" }`
     error: main.toml:9:40: clients.b.intune.certificate: a certificate in it is not usable: its key is not RSA
     hint: it is the product's own certificate, with an RSA key
     error: main.toml:13:10: clients.d: has the same credential as client `c`

@@ -53,7 +53,7 @@ algorithm = \"ES256\"
     error: main.toml:16:13: connectors.b.credentials.three.token-url: `nowhere` is no URL: relative URL without a base
     hint: write it whole, e.g. `"https://host/path"`
     error: main.toml:18:10: connectors.b.credentials.three.secret: a secret must not stand in the configuration itself
-    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` or `{ sealed = "…" }`
     error: main.toml:24:15: connectors.b.credentials.four.certificate: cannot read `not-there.pfx`: No such file or directory (os error 2)
     hint: a relative path is relative to the file that names it
     error: main.toml:25:13: connectors.b.credentials.four.algorithm: `ES256` is none of `PS256`, `RS256`
@@ -180,6 +180,7 @@ vip = [\"00:11:22:33:44:55\"]
     networks = []
     patience = "2s"
     actions = []
+    unconfirmed-actions = []
 
     [clients.radius.basic]
     username = "radius"
@@ -281,6 +282,15 @@ vip = [\"00:11:22:33:44:55\"]
 
     [lists]
     vip = ["00:11:22:33:44:55"]
+
+    [actions]
+    allow = []
+    at-once = []
+    confirm-by = "same-client"
+    confirm-within = "5m"
+    max-devices = 5000
+    max-jobs = 1000
+    first-look = "1m"
 
     [cache]
     max-devices = 1000000

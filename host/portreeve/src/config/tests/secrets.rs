@@ -9,7 +9,7 @@ fn secrets_never_stand_in_the_configuration() {
     let message = errors("[clients.a]\nfaces = [\"rest\"]\nbearer = \"hunter2\"\n");
     assert_snapshot!(message, @r#"
     error: main.toml:5:10: clients.a.bearer: a secret must not stand in the configuration itself
-    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` or `{ sealed = "…" }`
     "#);
     assert!(!message.contains("hunter2"));
 }
@@ -58,10 +58,10 @@ bearer = 12
     hint: run `chmod o= open`
     error: main.toml:18:25: clients.e.bearer.credential: no systemd credentials: `CREDENTIALS_DIRECTORY` is not set
     hint: add `LoadCredential=token:/path/to/it` to the systemd unit
-    error: main.toml:21:1: clients.f.bearer: exactly one of `env`, `file` and `credential` is needed
-    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    error: main.toml:21:1: clients.f.bearer: exactly one of `env`, `file`, `credential` and `sealed` is needed
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` or `{ sealed = "…" }`
     error: main.toml:24:10: clients.g.bearer: expected where the secret is, found an integer
-    hint: write `{ env = "NAME" }`, `{ file = "PATH" }` or `{ credential = "NAME" }`
+    hint: write `{ env = "NAME" }`, `{ file = "PATH" }`, `{ credential = "NAME" }` or `{ sealed = "…" }`
     "#);
 }
 
