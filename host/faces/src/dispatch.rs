@@ -337,7 +337,7 @@ pub(crate) fn finish(reply: &mut Reply, elapsed: Duration, id: RequestId) {
 }
 
 /// `total;dur=` with milliseconds, to three places.
-fn server_timing(elapsed: Duration) -> HeaderValue {
+pub(crate) fn server_timing(elapsed: Duration) -> HeaderValue {
     /// Those of nearly all hits, which need no memory.
     const SHORT: [&str; 10] = [
         "total;dur=0.000",

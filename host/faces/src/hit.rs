@@ -1,20 +1,21 @@
 //! Answers that were rendered before: filled in and sent, nothing else.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use portreeve_domain::{Asked, Guid, Identifier, MacAddress};
 use portreeve_gateway::{Form, Hit, Moving};
 
 use crate::body::Reply;
 use crate::clients::{Face, Peer};
-use crate::dispatch::{Dispatcher, finish, is_small};
+use crate::dispatch::{Dispatcher, finish, is_small, server_timing};
 use crate::journal::{self, Noted};
 use crate::metrics::{Area, Outcome};
-use crate::text::Rfc3339;
+use crate::request_id::RequestId;
+use crate::text::{Rfc3339, http_date};
 
 /// How the REST face writes an answer.
 pub(crate) const REST: Form = Form::new(0);
@@ -25,8 +26,10 @@ pub(crate) const RADIUS: Form = Form::new(1);
 const MOMENT: usize = 26;
 /// Header fields of a response, those that are added later included.
 const HEADERS: usize = 4;
+/// Bytes before the body, more or less.
+const HEAD: usize = 256;
 
-const DEVICES: &str = "/v1/devices/";
+pub(crate) const DEVICES: &str = "/v1/devices/";
 
 impl Dispatcher {
     /// Answers `GET /v1/devices/{identifier}` at once if that is possible.
@@ -39,8 +42,37 @@ impl Dispatcher {
             return None;
         }
         let name = request.uri().path().strip_prefix(DEVICES)?;
-        let identifier = plain_identifier(name.as_bytes())?;
         let headers = request.headers();
+        let render = |hit: &Hit, elapsed, id| {
+            let mut reply = reply(hit);
+            finish(&mut reply, elapsed, id);
+            reply
+        };
+        self.hit_of(started, peer, name.as_bytes(), headers, render)
+    }
+
+    /// The same as bytes of HTTP/1.1, for a request with this name in its path
+    /// and these header fields.
+    pub(crate) fn write_hit(
+        &self,
+        peer: &Peer,
+        name: &[u8],
+        headers: &HeaderMap,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let write = |hit: &Hit, elapsed, id: RequestId| write(hit, elapsed, &id, out);
+        self.hit_of(Instant::now(), peer, name, headers, write)
+    }
+
+    fn hit_of<T>(
+        &self,
+        started: Instant,
+        peer: &Peer,
+        name: &[u8],
+        headers: &HeaderMap,
+        render: impl FnOnce(&Hit, Duration, RequestId) -> T,
+    ) -> Option<T> {
+        let identifier = plain_identifier(name)?;
         if !is_small(headers) {
             return None;
         }
@@ -61,12 +93,10 @@ impl Dispatcher {
         let area = Area::Face(Face::Rest);
         let outcome = Outcome::of_verdict(hit.verdict());
         self.faces.metrics.observe(area, outcome, elapsed);
-        let mut reply = reply(&hit);
         if let Some(noted) = Noted::of_hit(&hit, asked.identifiers) {
             self.faces.record(noted, client, Face::Rest, &id, elapsed);
         }
-        finish(&mut reply, elapsed, id);
-        Some(reply)
+        Some(render(&hit, elapsed, id))
     }
 }
 
@@ -99,6 +129,31 @@ fn reply(hit: &Hit) -> Reply {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Appends a hit as a whole response, with the fields that [`reply`] and hyper
+/// give it.
+fn write(hit: &Hit, elapsed: Duration, id: &RequestId, out: &mut Vec<u8>) {
+    let status = StatusCode::from_u16(hit.status()).unwrap_or_default();
+    let body = length(hit);
+    out.reserve(HEAD + body);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(
+        b"\r\ncontent-type: application/json\r\ncache-control: no-store\r\nserver-timing: ",
+    );
+    out.extend_from_slice(server_timing(elapsed).as_bytes());
+    out.extend_from_slice(b"\r\nx-request-id: ");
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.extend_from_slice(b"\r\ncontent-length: ");
+    // Writing to memory does not fail.
+    let _ = serde_json::to_writer(&mut *out, &body);
+    out.extend_from_slice(b"\r\ndate: ");
+    out.extend_from_slice(&http_date(hit.at()));
+    out.extend_from_slice(b"\r\n\r\n");
+    fill(hit, out);
 }
 
 /// Bytes that a hit needs.

@@ -1,6 +1,8 @@
 //! Text in forms that protocols want.
 
+use std::cell::Cell;
 use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use portreeve_domain::Timestamp;
 use time::OffsetDateTime;
@@ -15,31 +17,81 @@ impl Rfc3339 {
         const LATEST: i64 = 253_402_300_799;
         let millis = self.0.as_millis();
         let seconds = i64::try_from(millis / 1000).unwrap_or(LATEST).min(LATEST);
-        let moment =
-            OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let mut text = midnight(seconds / DAY);
+        let second = seconds % DAY;
+        let parts = [
+            (12, second / 3_600),
+            (15, second / 60 % 60),
+            (18, second % 60),
+        ];
+        for (end, value) in parts {
+            write_digits(&mut text, end, u64::try_from(value).unwrap_or(0));
+        }
+        write_digits(&mut text, 22, millis % 1_000);
+        text
+    }
+}
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// The beginning of a day that is so many after the first of 1970. Moments of
+/// answers are of few days, so each thread keeps the last one.
+fn midnight(day: i64) -> [u8; 24] {
+    thread_local! {
+        static LAST: Cell<(i64, [u8; 24])> = const { Cell::new((0, *b"1970-01-01T00:00:00.000Z")) };
+    }
+    LAST.with(|last| {
+        let (known, text) = last.get();
+        if known == day {
+            return text;
+        }
+        let moment = OffsetDateTime::from_unix_timestamp(day.saturating_mul(DAY));
+        let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let (hour, minute, second) = moment.to_hms();
         let parts = [
             (3, u64::from(moment.year().unsigned_abs())),
             (6, u64::from(u8::from(moment.month()))),
             (9, u64::from(moment.day())),
-            (12, u64::from(hour)),
-            (15, u64::from(minute)),
-            (18, u64::from(second)),
-            (22, millis % 1000),
         ];
-        // Digits are written from the last one, which is where the part ends.
-        for (end, mut value) in parts {
-            for digit in text.iter_mut().take(end + 1).rev() {
-                if value == 0 {
-                    break;
-                }
-                *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
-                value /= 10;
-            }
+        for (end, value) in parts {
+            write_digits(&mut text, end, value);
         }
+        last.set((day, text));
         text
+    })
+}
+
+/// Writes digits from the last one, which is where the part ends.
+fn write_digits(text: &mut [u8; 24], end: usize, mut value: u64) {
+    for digit in text.iter_mut().take(end + 1).rev() {
+        if value == 0 {
+            break;
+        }
+        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
     }
+}
+
+/// A point in time as HTTP writes it (RFC 9110, section 5.6.7). Each thread
+/// keeps the last second.
+pub(crate) fn http_date(moment: Timestamp) -> [u8; 29] {
+    thread_local! {
+        static LAST: Cell<(u64, [u8; 29])> =
+            const { Cell::new((0, *b"Thu, 01 Jan 1970 00:00:00 GMT")) };
+    }
+    LAST.with(|last| {
+        let second = moment.as_millis() / 1_000;
+        let (known, text) = last.get();
+        if known == second {
+            return text;
+        }
+        let moment = UNIX_EPOCH + Duration::from_secs(second);
+        let written = httpdate::fmt_http_date(moment);
+        let text = written.as_bytes().try_into().unwrap_or(text);
+        last.set((second, text));
+        text
+    })
 }
 
 impl fmt::Display for Rfc3339 {
@@ -81,6 +133,18 @@ mod tests {
             (u64::MAX, "9999-12-31T23:59:59.615Z"),
         ] {
             let written = Rfc3339(Timestamp::from_millis(millis)).to_bytes();
+            assert_eq!(std::str::from_utf8(&written), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn dates() {
+        for (millis, expected) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777_999, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_795_243_651_250, "Sat, 21 Nov 2026 06:47:31 GMT"),
+        ] {
+            let written = http_date(Timestamp::from_millis(millis));
             assert_eq!(std::str::from_utf8(&written), Ok(expected));
         }
     }

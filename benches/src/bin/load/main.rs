@@ -15,7 +15,7 @@ mod wrk;
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum as _};
@@ -33,6 +33,12 @@ struct Arguments {
     /// Few and short rounds: to see that it works, not for figures.
     #[arg(long)]
     quick: bool,
+    /// So many turns of each side of a comparison.
+    #[arg(long)]
+    turns: Option<usize>,
+    /// So many seconds at each fixed rate.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// Write the result here, as well as to standard output.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -60,11 +66,13 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(arguments: &Arguments) -> anyhow::Result<()> {
-    let effort = if arguments.quick {
+    let mut effort = if arguments.quick {
         Effort::QUICK
     } else {
         Effort::FULL
     };
+    effort.rounds = arguments.turns.unwrap_or(effort.rounds);
+    effort.paced = arguments.seconds.map_or(effort.paced, Duration::from_secs);
     let measurements = match arguments.measurements.as_slice() {
         [] => Measurement::value_variants(),
         named => named,

@@ -36,6 +36,7 @@ pub(crate) use error::{AuthenticationFailure, Unknown};
 pub use password::{Argon2Hash, HashError, PasswordHash};
 pub(crate) use peer::Peer;
 pub use rate::RateLimit;
+pub(crate) use recent::is_same;
 pub(crate) use roster::{Challenges, Roster, RosterSettings};
 pub use secret::Secret;
 pub use settings::{ClientAuthentication, ClientSettings, Face};

@@ -48,18 +48,18 @@ impl Recent {
 }
 
 /// Whether both are the same, in a time that tells nothing of how much is.
-fn is_same(known: &[u8], header: &[u8]) -> bool {
+pub(crate) fn is_same(known: &[u8], header: &[u8]) -> bool {
     let (known_words, known_rest) = known.as_chunks();
     let (words, rest) = header.as_chunks();
     if known_words.len() != words.len() {
         return false;
     }
     let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let mut same = known_rest.ct_eq(rest);
-    for (known, given) in known_words.iter().zip(words) {
-        same &= word(known).ct_eq(&word(given));
-    }
-    same.into()
+    let words = known_words.iter().zip(words);
+    let other = words.fold(0, |other, (known, given)| {
+        other | (word(known) ^ word(given))
+    });
+    (known_rest.ct_eq(rest) & other.ct_eq(&0)).into()
 }
 
 impl fmt::Debug for Recent {

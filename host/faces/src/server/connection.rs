@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::Either;
+use http::HeaderMap;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -29,7 +30,7 @@ use super::no_delay;
 use super::shared::Shared;
 use super::streams::{Arriving, Streams};
 use super::tls::H2;
-use super::watched::{Patience, Requests, Watched};
+use super::watched::{Answering, Patience, Requests, Watched};
 use crate::Limits;
 use crate::body::Reply;
 use crate::clients::Peer;
@@ -161,16 +162,18 @@ impl Connections {
             header: (!is_h2).then_some(self.limits.header_timeout),
             idle: self.limits.idle_timeout,
         };
-        // HTTP/2 gathers by itself.
-        let stream = Watched::new(stream, patience, Arc::clone(&asker.requests), !is_h2);
+        let requests = Arc::clone(&asker.requests);
+        let stream = Watched::new(stream, patience, requests, Arc::clone(&asker));
         let stream = Shared::new(stream);
         let hyper_stream = TokioIo::new(stream.clone());
-        let service = service_fn(|request: hyper::Request<Incoming>| {
-            if let Some(reply) = asker.dispatcher.hit(&asker.peer, &request) {
-                asker.requests.pass();
+        let (reading, asking) = (stream.clone(), &asker);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let in_vain = !is_h2 && reading.begin(&request);
+            if !in_vain && let Some(reply) = asking.dispatcher.hit(&asking.peer, &request) {
+                asking.requests.pass();
                 return Either::Left(ready(Ok::<_, Infallible>(reply)));
             }
-            let asker = Arc::clone(&asker);
+            let asker = Arc::clone(asking);
             // Here and not in the future, which hyper polls after it has asked
             // the stream for more.
             let ongoing = Arc::clone(&asker.requests).begin();
@@ -180,25 +183,25 @@ impl Connections {
                 Ok(asker.answer(request).await)
             }))
         });
+        let send = |context: &mut Context<'_>| match stream.poll_send(context) {
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+        };
         // Which it is was agreed on in the handshake; nothing has to be guessed.
         let served = if is_h2 {
             let mut streams = Streams::default();
             let connection = h2(streams.arriving()).serve_connection(hyper_stream, service);
             let beside = |context: &mut Context<'_>| {
                 streams.run(context);
-                Poll::Pending
+                send(context)
             };
             self.drive(pin!(connection), beside).await
         } else {
             let mut connection = http1().serve_connection(hyper_stream, service);
-            let beside = |context: &mut Context<'_>| match stream.poll_send(context) {
-                Poll::Ready(Err(error)) => Poll::Ready(error),
-                Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
-            };
-            let served = self.drive(Pin::new(&mut connection), beside).await;
+            let served = self.drive(Pin::new(&mut connection), send).await;
             if let (Ok(()), Some(session)) = (&served, asker.upgrade.get()) {
                 let parts = connection.into_parts();
-                drop(parts.io);
+                drop((parts.io, parts.service));
                 if let Some(stream) = stream.into_inner().await {
                     Box::pin(session.run(stream, parts.read_buf, &self.until())).await;
                 }
@@ -292,6 +295,12 @@ struct Asker {
     requests: Arc<Requests>,
     /// How an HTTP/1.1 connection goes on after its last response.
     upgrade: OnceLock<Arc<Session>>,
+}
+
+impl Answering for Arc<Asker> {
+    fn write_answer(&self, name: &[u8], headers: &HeaderMap, out: &mut Vec<u8>) -> Option<()> {
+        self.dispatcher.write_hit(&self.peer, name, headers, out)
+    }
 }
 
 impl Asker {

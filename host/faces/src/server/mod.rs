@@ -1,5 +1,6 @@
 //! Listening, connections, shutdown.
 
+mod alike;
 mod connection;
 mod local;
 mod reload;

@@ -7,22 +7,29 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::Request;
+use hyper::body::Body;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::watched::Watched;
+use super::watched::{Answering, Watched};
 
 /// Both have it; only one task uses it, so nobody waits for the lock.
 #[derive(Debug)]
-pub(super) struct Shared<S>(Arc<Mutex<Watched<S>>>);
+pub(super) struct Shared<S, A>(Arc<Mutex<Watched<S, A>>>);
 
-impl<S> Shared<S> {
-    pub(super) fn new(stream: Watched<S>) -> Self {
+impl<S, A> Shared<S, A> {
+    pub(super) fn new(stream: Watched<S, A>) -> Self {
         Self(Arc::new(Mutex::new(stream)))
+    }
+
+    /// hyper has read a request: [`Watched::begin`].
+    pub(super) fn begin<B: Body>(&self, request: &Request<B>) -> bool {
+        self.0.lock().begin(request)
     }
 }
 
-impl<S: AsyncWrite + Unpin> Shared<S> {
+impl<S: AsyncWrite + Unpin, A> Shared<S, A> {
     /// The stream itself, when nobody else has it any more. What was gathered
     /// is sent before, unless the peer is gone.
     pub(super) async fn into_inner(self) -> Option<S> {
@@ -37,13 +44,13 @@ impl<S: AsyncWrite + Unpin> Shared<S> {
     }
 }
 
-impl<S> Clone for Shared<S> {
+impl<S, A> Clone for Shared<S, A> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Shared<S> {
+impl<S: AsyncRead + Unpin, A: Answering + Unpin> AsyncRead for Shared<S, A> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -53,7 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Shared<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Shared<S> {
+impl<S: AsyncWrite + Unpin, A: Unpin> AsyncWrite for Shared<S, A> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

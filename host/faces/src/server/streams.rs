@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -28,7 +28,13 @@ pub(super) struct Streams {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Arriving {
     fn execute(&self, stream: F) {
-        self.0.lock().push(Box::pin(stream));
+        let mut stream: BoxFuture<'static, ()> = Box::pin(stream);
+        // Most answers are there at once, and need no place among those that
+        // take long. What waits is asked again, by who can wake it.
+        let mut nobody = Context::from_waker(Waker::noop());
+        if stream.as_mut().poll(&mut nobody).is_pending() {
+            self.0.lock().push(stream);
+        }
     }
 }
 

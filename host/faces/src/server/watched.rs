@@ -7,6 +7,9 @@
 //!
 //! Answers to requests that came together leave together: hyper hands them over
 //! one by one, and what is small is kept until it has done all it can.
+//!
+//! Requests that are like the one before ([`Alike`]) are answered here, without
+//! hyper.
 
 use std::future::Future as _;
 use std::io;
@@ -16,8 +19,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use http::{HeaderMap, Request};
+use hyper::body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+
+use super::alike::Alike;
 
 /// Bytes that count as a part of an answer. Fewer may be the pings that keep an
 /// HTTP/2 connection alive, or a client that reads to stay and not to know.
@@ -76,10 +83,20 @@ pub(super) struct Patience {
     pub(super) idle: Duration,
 }
 
+/// Who answers requests without hyper.
+pub(super) trait Answering {
+    /// Appends the answer to a request with this name of a device in its path
+    /// and these header fields; `None` if that takes hyper.
+    fn write_answer(&self, name: &[u8], headers: &HeaderMap, out: &mut Vec<u8>) -> Option<()>;
+}
+
 /// A stream that gives an error of kind `TimedOut` when its peer is too slow.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct Watched<S, A> {
     stream: S,
+    answering: A,
+    /// `None` for HTTP/2.
+    alike: Option<Alike>,
     patience: Patience,
     requests: Arc<Requests>,
     timer: Pin<Box<Sleep>>,
@@ -92,8 +109,6 @@ pub(super) struct Watched<S> {
     /// Whether the last write found no room.
     write_stuck: bool,
     header: Header,
-    /// Whether answers are gathered at all.
-    gathers: bool,
     /// What hyper believes to be written.
     gathered: Vec<u8>,
     /// How much of it is.
@@ -111,17 +126,18 @@ enum Header {
     Partial { before: u64, deadline: Instant },
 }
 
-impl<S> Watched<S> {
-    /// With `gathers`, whoever polls the connection calls
-    /// [`Watched::poll_send`] afterwards.
+impl<S, A> Watched<S, A> {
+    /// Whoever polls the connection calls [`Watched::poll_send`] afterwards.
     pub(super) fn new(
         stream: S,
         patience: Patience,
         requests: Arc<Requests>,
-        gathers: bool,
+        answering: A,
     ) -> Self {
         Self {
             stream,
+            answering,
+            alike: patience.header.is_some().then(Alike::default),
             patience,
             requests,
             timer: Box::pin(tokio::time::sleep(patience.idle)),
@@ -130,7 +146,6 @@ impl<S> Watched<S> {
             written: 0,
             write_stuck: false,
             header: Header::Awaited,
-            gathers,
             gathered: Vec::new(),
             sent: 0,
         }
@@ -139,6 +154,13 @@ impl<S> Watched<S> {
     /// The stream itself, for what is no HTTP any more.
     pub(super) fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// hyper has read a request. Says whether it is known that it cannot be
+    /// answered at once.
+    pub(super) fn begin<B: Body>(&mut self, request: &Request<B>) -> bool {
+        let alike = self.alike.as_mut();
+        alike.is_some_and(|alike| alike.begin(request))
     }
 
     fn note_read(&mut self) {
@@ -211,7 +233,28 @@ impl<S> Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
+impl<S, A: Answering> Watched<S, A> {
+    /// Answers the bytes that came if they are a request like the one before.
+    fn answers(&mut self, bytes: &[u8]) -> bool {
+        let Some(alike) = &mut self.alike else {
+            return false;
+        };
+        let has_room = self.gathered.len() < GATHERED;
+        let Some(asked) = alike.asks(bytes).filter(|_| has_room) else {
+            alike.give(bytes);
+            return false;
+        };
+        let out = &mut self.gathered;
+        let answered = self.answering.write_answer(asked.name, asked.headers, out);
+        match answered {
+            Some(()) => self.requests.pass(),
+            None => alike.give_in_vain(bytes),
+        }
+        answered.is_some()
+    }
+}
+
+impl<S: AsyncWrite + Unpin, A> Watched<S, A> {
     /// Sends what was gathered.
     pub(super) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.gathered.is_empty() {
@@ -244,7 +287,7 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     /// Keeps `slices` to be sent later, if there is room for so much.
     fn gather(&mut self, slices: &[io::IoSlice<'_>]) -> Option<usize> {
         let bytes = slices.iter().map(|slice| slice.len()).sum();
-        let fits = self.gathers && self.gathered.len().saturating_add(bytes) <= GATHERED;
+        let fits = self.gathered.len().saturating_add(bytes) <= GATHERED;
         fits.then(|| {
             for slice in slices {
                 self.gathered.extend_from_slice(slice);
@@ -264,27 +307,34 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin, A: Answering + Unpin> AsyncRead for Watched<S, A> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Ready(Ok(())) => {
-                if buffer.filled().len() > before {
-                    self.note_read();
+        loop {
+            match Pin::new(&mut self.stream).poll_read(context, buffer) {
+                Poll::Ready(Ok(())) => {
+                    let came = buffer.filled().get(before..).unwrap_or_default();
+                    if !came.is_empty() {
+                        if self.answers(came) {
+                            buffer.set_filled(before);
+                            continue;
+                        }
+                        self.note_read();
+                    }
+                    return Poll::Ready(Ok(()));
                 }
-                Poll::Ready(Ok(()))
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.watch(context).map(Err),
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => self.watch(context).map(Err),
         }
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin, A: Unpin> AsyncWrite for Watched<S, A> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -298,6 +348,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(alike) = &mut self.alike {
+            alike.note_write();
+        }
         if let Some(bytes) = self.gather(slices) {
             return Poll::Ready(Ok(bytes));
         }
@@ -310,16 +363,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.gathers || self.stream.is_write_vectored()
+        // What is gathered may be in any number of pieces.
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was gathered leaves when hyper has done all it can.
         if self.gathered.is_empty() {
-            self.poll_flush_stream(context)
-        } else {
-            // It leaves when hyper has done all it can.
-            Poll::Ready(Ok(()))
+            ready!(self.poll_flush_stream(context))?;
         }
+        if let Some(alike) = &mut self.alike {
+            alike.note_flush();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

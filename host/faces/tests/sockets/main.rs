@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod alike;
 mod answers;
 mod authentication;
 mod authority;

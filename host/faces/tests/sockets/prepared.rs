@@ -37,7 +37,7 @@ async fn told(request: RequestBuilder) -> Told {
 }
 
 /// The text with everything that moves made equal, byte for byte.
-fn still(text: &str) -> String {
+pub(crate) fn still(text: &str) -> String {
     let mut text = text.to_owned();
     for (key, is_moving) in [
         ("\"time\":\"", (|it| it != '"') as fn(char) -> bool),

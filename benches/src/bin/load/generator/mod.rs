@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use tokio::task::JoinSet;
 
+use crate::idle::at_once;
 pub(crate) use connection::{Connection, Received, Target, Version, client_config};
 pub(crate) use latencies::{Ended, Latencies};
 use pacer::Pacer;
@@ -48,7 +49,7 @@ pub(crate) struct Paced {
 impl Paced {
     /// Runs it to its end.
     pub(crate) async fn run(self) -> anyhow::Result<Latencies> {
-        on_own_thread(move || self.drive()).await
+        on_own_thread(Urgency::AtOnce, move || self.drive()).await
     }
 
     async fn drive(self) -> anyhow::Result<Latencies> {
@@ -138,7 +139,7 @@ pub(crate) struct Flooded {
 impl Flood {
     /// Runs it to its end.
     pub(crate) async fn run(self) -> anyhow::Result<Flooded> {
-        on_own_thread(move || self.drive()).await
+        on_own_thread(Urgency::Usual, move || self.drive()).await
     }
 
     async fn drive(self) -> anyhow::Result<Flooded> {
@@ -193,20 +194,36 @@ async fn flood(mut connection: Connection, first: u64, paths: Paths, end: Instan
     (answers, errors)
 }
 
+/// How soon a client gets a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    /// As the server does: both do as much as they can.
+    Usual,
+    /// Before everybody else, where the system allows it: it does little, and
+    /// what is measured is how long the server takes.
+    AtOnce,
+}
+
 /// Runs work on a thread of its own.
-async fn on_own_thread<W, F, T>(work: W) -> anyhow::Result<T>
+async fn on_own_thread<W, F, T>(urgency: Urgency, work: W) -> anyhow::Result<T>
 where
     W: FnOnce() -> F + Send + 'static,
     F: Future<Output = anyhow::Result<T>>,
     T: Send + 'static,
 {
-    let running = tokio::task::spawn_blocking(move || {
+    let running = std::thread::spawn(move || {
+        // Where it is refused, `sent late` tells what that costs.
+        if urgency == Urgency::Usual || !at_once() {
+            portreeve_store::come_first();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         runtime.block_on(work())
     });
-    running.await.context("the generator's thread")?
+    let joined = tokio::task::spawn_blocking(move || running.join());
+    let ended = joined.await.context("the generator's thread")?;
+    ended.map_err(|_| anyhow::anyhow!("the generator's thread panicked"))?
 }
 
 /// Asks everything at once, each on a stream of its own, and waits for all.
@@ -217,7 +234,7 @@ pub(crate) async fn all_at_once(
     connections: u32,
 ) -> anyhow::Result<Latencies> {
     ensure!(target.version == Version::Http2, "this needs HTTP/2");
-    on_own_thread(move || async move {
+    on_own_thread(Urgency::Usual, move || async move {
         let mut open = Vec::new();
         for _ in 0..connections {
             open.push(target.connect().await?);

@@ -24,19 +24,19 @@ const NGINX: &str = "nginx `return 200`";
 
 /// How requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     KeepAlive,
     Pipelined,
     Http2,
 }
 
-const ROWS: [(Transport, Way); 5] = [
+pub(super) const HTTP1: [(Transport, Way); 4] = [
     (Transport::Plain, Way::KeepAlive),
     (Transport::Plain, Way::Pipelined),
     (Transport::Tls, Way::KeepAlive),
     (Transport::Tls, Way::Pipelined),
-    (Transport::Tls, Way::Http2),
 ];
+pub(super) const HTTP2: [(Transport, Way); 1] = [(Transport::Tls, Way::Http2)];
 
 /// One turn of one server.
 #[derive(Clone, Copy, Default)]
@@ -47,7 +47,11 @@ struct Turn {
     errors: u64,
 }
 
-pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(
+    effort: &Effort,
+    report: &mut Report,
+    rows: &[(Transport, Way)],
+) -> anyhow::Result<()> {
     let subject = Subject::start(Stand::builder()).await?;
     let directory = subject.stand.directory();
     let bare = Bare::start(directory, &subject.constant).await?;
@@ -82,7 +86,7 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
         "gateway against it",
     ]);
     let mut gateway_errors = 0;
-    for (transport, way) in ROWS {
+    for (transport, way) in rows.iter().copied() {
         let turns = in_turns(effort, &subject, &servers, transport, way).await?;
         let rates = |name: &str| -> Vec<f64> {
             let turns = turns.get(name).into_iter().flatten();

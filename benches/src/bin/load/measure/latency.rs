@@ -21,7 +21,8 @@ pub(super) async fn measure(effort: &Effort, report: &mut Report) -> anyhow::Res
          meant to start; latency counts from there to the last byte of the answer, so a pause of \
          the server counts for all that would have come during it. `sent late` is what the \
          generator itself adds: by how much 99 of 100 requests were sent too late on a free \
-         connection.",
+         connection. It runs before all other threads (`SCHED_FIFO`), as if it had a machine of \
+         its own.",
         effort.paced.as_secs()
     ));
     report.paragraph(

@@ -20,8 +20,10 @@ use crate::report::Report;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Measurement {
     /// Throughput of hits against the same stack and nginx with a constant
-    /// answer.
+    /// answer, over HTTP/1.1.
     Http,
+    /// The same over HTTP/2.
+    Http2,
     /// Latency of hits at fixed rates, also while an inventory sync runs.
     Latency,
     /// Latency of hits while something else puts load on the gateway.
@@ -44,7 +46,8 @@ impl Measurement {
     /// Measures it.
     pub(crate) async fn run(self, effort: &Effort, report: &mut Report) -> anyhow::Result<()> {
         match self {
-            Self::Http => http::measure(effort, report).await,
+            Self::Http => http::measure(effort, report, &http::HTTP1).await,
+            Self::Http2 => http::measure(effort, report, &http::HTTP2).await,
             Self::Latency => latency::measure(effort, report).await,
             Self::Overload => overload::measure(effort, report).await,
             Self::Miss => miss::measure(effort, report).await,
