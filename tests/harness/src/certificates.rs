@@ -78,7 +78,7 @@ impl Authority {
 }
 
 /// Writes a file that only its owner can read.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
 

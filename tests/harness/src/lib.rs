@@ -14,7 +14,7 @@ mod source;
 mod stand;
 mod stopped;
 
-pub use certificates::{Authority, Certificate, certificates_of};
+pub use certificates::{Authority, Certificate, certificates_of, write_private};
 pub use client::{Client, Reply, Told, member};
 pub use gateway::Gateway;
 pub use guests::{guest, program};
