@@ -91,6 +91,16 @@ impl Egress {
         Self::new(self.0.instance.clone(), self.0.settings.clone())
     }
 
+    /// Lets tokens be asked for again after failures. For when somebody has repaired what was
+    /// wrong, and a check has shown it.
+    pub fn forgive(&self) {
+        for slot in self.0.credentials.iter() {
+            if let SlotKind::Token { source, .. } = &slot.kind {
+                source.forgive();
+            }
+        }
+    }
+
     /// Gets a token for each credential that has some, past every cache, and says step by step how
     /// that went. Ends by `deadline`.
     pub async fn examine(&self, deadline: Instant) -> Vec<Finding> {

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -13,7 +14,7 @@ use futures_util::future::BoxFuture;
 use http::header::CACHE_CONTROL;
 use portreeve_domain::Timestamp;
 use portreeve_gateway::CheckReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dispatch::Caller;
 use crate::faces::Faces;
@@ -23,8 +24,13 @@ use crate::text::Rfc3339;
 /// The configuration of the process, which can be read again while it runs.
 pub trait Configuration: Send + Sync + fmt::Debug {
     /// Reads it again, checks it whole, and puts in force what can be changed
-    /// without a restart. One that has a mistake changes nothing.
-    fn reload(&self) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>>;
+    /// without a restart. One that has a mistake changes nothing, nor one that
+    /// would change more verdicts than the operator allows, unless it is
+    /// `forced`.
+    fn reload(
+        &self,
+        forced: bool,
+    ) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>>;
 
     /// What is in force.
     fn state(&self) -> ConfigurationState;
@@ -106,6 +112,14 @@ pub struct ConfigurationRefused {
     pub problems: Vec<String>,
 }
 
+/// How it is read again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReloadQuery {
+    /// However many verdicts it changes.
+    force: bool,
+}
+
 pub(crate) fn routes() -> Router<Arc<Faces>> {
     Router::new()
         .route("/v1/admin/configuration", get(state))
@@ -119,13 +133,15 @@ async fn state(State(faces): State<Arc<Faces>>) -> Result<Response, Problem> {
 async fn reload(
     State(faces): State<Arc<Faces>>,
     Extension(caller): Extension<Caller>,
+    query: Result<Query<ReloadQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|error| Problem::malformed(error.body_text()))?;
     let configuration = configuration(&faces)?;
     tracing::info!(
         client = &*caller.client.name,
         "the configuration is to be read again"
     );
-    match configuration.reload().await {
+    match configuration.reload(query.force).await {
         Ok(state) => Ok(answer(&View::of(state))),
         Err(refused) => Err(Problem::new(
             ProblemKind::ConfigurationRefused,

@@ -80,6 +80,8 @@ impl Dispatcher {
             .merge(quarantine::routes())
             .merge(actions::routes())
             .merge(policies::routes())
+            .merge(crate::explanation::routes())
+            .merge(crate::trials::routes())
             .merge(lists::routes())
             .merge(pxgrid::routes())
             .route("/healthz", get(operations::healthz))

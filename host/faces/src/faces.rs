@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
 use crate::pxgrid::{Pxgrid, PxgridSettings};
 use crate::token::Tokens;
+use crate::trials::Trials;
 use crate::{BindError, ClientsError, IseSettings, Limits};
 
 /// Batches that may be answered at the same time; each holds its questions in
@@ -49,6 +50,8 @@ pub(crate) struct Faces {
     stopping: AtomicBool,
     /// Set once there is one, which knows the server.
     pub(crate) configuration: OnceLock<Arc<dyn Configuration>>,
+    /// The same for policies that are tried out.
+    pub(crate) trials: OnceLock<Arc<dyn Trials>>,
 }
 
 impl Faces {
@@ -81,6 +84,7 @@ impl Faces {
             waiting: Semaphore::new(limits.max_waiting),
             stopping: AtomicBool::new(false),
             configuration: OnceLock::new(),
+            trials: OnceLock::new(),
         })
     }
 

@@ -22,6 +22,7 @@ mod clients;
 mod configuration;
 mod connectors;
 mod dispatch;
+mod explanation;
 mod faces;
 #[doc(hidden)]
 pub mod fuzz;
@@ -51,6 +52,7 @@ mod settings;
 mod text;
 mod token;
 mod told;
+mod trials;
 
 pub use clients::{
     Argon2Hash, ClientAuthentication, ClientSettings, ClientsError, Face, HashError, PasswordHash,
@@ -66,3 +68,4 @@ pub use pxgrid::PxgridSettings;
 pub use rest::AnswerView;
 pub use server::{BindError, ReloadError, Reloader, Server};
 pub use settings::{FaceSettings, Limits, ListenerSettings, TlsSettings};
+pub use trials::{ImpactView, TallyView, TrialError, TrialRequest, TrialState, Trials};

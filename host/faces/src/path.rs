@@ -64,7 +64,9 @@ fn is_about_actions(path: &str) -> bool {
 /// Who may use a path. What does not exist belongs to its surroundings, so that
 /// nobody learns without a right what there is.
 fn area(path: &str) -> Area {
-    if path.starts_with("/v1/admin/") || path == "/v1/admin" {
+    // Why a decision is what it is shows facts that its client may not see.
+    let is_explanation = path.starts_with("/v1/decisions/") && path.ends_with("/explanation");
+    if path.starts_with("/v1/admin/") || path == "/v1/admin" || is_explanation {
         Area::Face(Face::Admin)
     } else if is_about_actions(path) {
         Area::Face(Face::Actions)
@@ -141,6 +143,8 @@ mod tests {
             ("/v1/devices/x?q=1", Area::Face(Face::Rest)),
             ("/v1/devicesx?detail=all", Area::Face(Face::Rest)),
             ("/v1/admin/clients", Area::Face(Face::Admin)),
+            ("/v1/decisions/x/explanation", Area::Face(Face::Admin)),
+            ("/v1/decisions/batch", Area::Face(Face::Rest)),
             ("/v1/administrators", Area::Face(Face::Rest)),
             ("/radius/anything", Area::Face(Face::Radius)),
             ("/ciscoise/mdminfo", Area::Face(Face::Ise)),

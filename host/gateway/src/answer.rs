@@ -240,13 +240,17 @@ impl Gateway {
     ) -> (Outcome, Option<Logged>) {
         let outcome = self.ruling(decided, subject, rules);
         let logged = self.journal.as_ref().and_then(|journal| {
-            let chain = rules.chain(&subject.connection).digests();
+            let in_force = rules.chain(&subject.connection);
+            let chain = in_force.digests();
             let name = decided.policy.as_ref();
             let behind = Behind {
                 subject,
                 facts: &decided.facts,
                 policy: name.and_then(|name| chain.iter().find(|policy| policy.name == *name)),
                 chain,
+                chain_name: in_force.name(),
+                decided_at: decided.at,
+                is_confined: decided.is_confined,
             };
             journal.note(&outcome, behind)
         });
@@ -317,7 +321,7 @@ impl Gateway {
     }
 }
 
-fn recall(
+pub(crate) fn recall(
     sources: &Sources,
     identifiers: &[Identifier],
     seen: SourceSet,
@@ -342,7 +346,7 @@ fn refresh_behind(sources: &Sources, identifiers: &[Identifier], sightings: &[Si
 }
 
 /// Asks every source whose word is missing, all at once.
-async fn ask(
+pub(crate) async fn ask(
     sources: &Sources,
     question: &Question,
     sightings: &mut [Sighting],
@@ -359,7 +363,7 @@ async fn ask(
 
 /// Whether memory is enough: the first source that has something to say has
 /// said it, and none before it has to be asked.
-fn is_settled(sightings: &[Sighting]) -> bool {
+pub(crate) fn is_settled(sightings: &[Sighting]) -> bool {
     let first = sightings
         .iter()
         .find(|sighting| !matches!(sighting, Sighting::Unknown | Sighting::Hidden));

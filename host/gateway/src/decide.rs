@@ -13,7 +13,7 @@ use portreeve_store::decisions::PolicyDigest;
 use crate::metrics::Metrics;
 use crate::monitor::Monitors;
 use crate::prepared::Basis;
-use crate::{ChainSettings, Combine, Mode, OnError, PolicySettings};
+use crate::{ChainSettings, Combine, Evaluation, Mode, OnError, PolicyError, PolicySettings};
 
 /// Sets of facts that decisions share.
 const MOST_SHARED: usize = 1024;
@@ -31,6 +31,8 @@ pub(crate) struct Decided {
     /// Whether a policy said so, so that another decision is to be expected
     /// then, or a policy failed.
     pub(crate) is_timed: bool,
+    /// Whether a policy failed on the way.
+    pub(crate) is_failed: bool,
     /// Whether the quarantine made it what it is.
     pub(crate) is_confined: bool,
     /// What it rests on beside the device.
@@ -76,6 +78,16 @@ struct Run {
     failed: bool,
     /// Whether nobody waits to hear of a failure.
     is_quiet: bool,
+    /// What each policy said, if that is wanted.
+    said: Option<Vec<Said>>,
+}
+
+/// What one policy said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) policy: Arc<str>,
+    pub(crate) mode: Mode,
+    pub(crate) result: Result<Evaluation, PolicyError>,
 }
 
 impl Chain {
@@ -117,7 +129,7 @@ impl Chain {
         subject: &Arc<Subject>,
         provenance: Option<Provenance>,
     ) -> Decided {
-        let decided = self.make(subject, Run::default()).await;
+        let decided = self.make(subject, &mut Run::default()).await;
         if !decided.valid_for.is_zero() {
             self.verdicts.insert(
                 self.id,
@@ -140,15 +152,36 @@ impl Chain {
     /// A policy that fails would fail for all of them, so that is counted, but
     /// not logged each time.
     pub(crate) async fn consider(&self, subject: &Arc<Subject>) -> Decided {
-        let run = Run {
+        let mut run = Run {
             is_quiet: true,
             ..Run::default()
         };
-        self.make(subject, run).await
+        self.make(subject, &mut run).await
     }
 
-    async fn make(&self, subject: &Arc<Subject>, mut run: Run) -> Decided {
-        let (decision, policy) = self.run(subject, &mut run).await;
+    /// Runs the policies, and tells what each of them said, those that are only
+    /// monitored last.
+    pub(crate) async fn trace(&self, subject: &Arc<Subject>) -> (Decided, Vec<Said>) {
+        let mut run = Run {
+            is_quiet: true,
+            said: Some(Vec::new()),
+            ..Run::default()
+        };
+        let decided = self.make(subject, &mut run).await;
+        let mut said = run.said.unwrap_or_default();
+        let monitored = self.policies.iter();
+        for policy in monitored.filter(|policy| policy.mode == Mode::Monitor) {
+            said.push(Said {
+                policy: Arc::clone(&policy.name),
+                mode: policy.mode,
+                result: policy.evaluator.evaluate(Arc::clone(subject)).await,
+            });
+        }
+        (decided, said)
+    }
+
+    async fn make(&self, subject: &Arc<Subject>, run: &mut Run) -> Decided {
+        let (decision, policy) = self.run(subject, run).await;
         // What came of a failure is not repeated.
         let valid_for = if run.failed {
             Duration::ZERO
@@ -161,6 +194,7 @@ impl Chain {
             at: subject.now,
             valid_for,
             is_timed: run.failed || run.valid_for.is_some(),
+            is_failed: run.failed,
             is_confined: false,
             basis: Basis::of(&run.facts),
             facts: self.share(&run.facts),
@@ -205,6 +239,13 @@ impl Chain {
             .policy
             .with_label_values(&[&policy.name, word])
             .observe(started.elapsed().as_secs_f64());
+        if let Some(said) = &mut run.said {
+            said.push(Said {
+                policy: Arc::clone(&policy.name),
+                mode: policy.mode,
+                result: result.clone(),
+            });
+        }
         let error = match result {
             Ok(evaluation) => {
                 run.facts.extend(evaluation.facts_read);

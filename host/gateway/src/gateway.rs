@@ -52,8 +52,8 @@ pub struct Gateway {
     pub(crate) hasher: RandomState,
     /// Sources are replaced one after the other.
     replacing: Mutex<Replacing>,
-    chain_parts: ChainParts,
-    next_chain: AtomicU64,
+    pub(crate) chain_parts: ChainParts,
+    pub(crate) next_chain: AtomicU64,
     pub(crate) tasks: TaskTracker,
     /// Turns of selections that are made.
     pub(crate) selections: Arc<tokio::sync::Semaphore>,

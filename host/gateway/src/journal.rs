@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use portreeve_domain::{FactsRead, Finding, Outcome, Subject};
+use portreeve_domain::{Fact, FactsRead, Finding, Outcome, Subject, Timestamp};
 use portreeve_store::decisions::{
-    DecisionLog, Grounds, Judged, PolicyDigest, Ruling, SourceKey, fact_value,
+    DecisionLog, Grounds, Judged, PolicyDigest, Ruling, SourceKey, fact_value, format_time,
 };
 
 /// Endpoints whose last ruling is known. Beyond that all are forgotten, and the
@@ -41,6 +41,11 @@ pub(crate) struct Behind<'a> {
     pub(crate) facts: &'a FactsRead,
     pub(crate) policy: Option<&'a PolicyDigest>,
     pub(crate) chain: &'a [PolicyDigest],
+    pub(crate) chain_name: &'a str,
+    /// When the policies were run: what they took for the present time.
+    pub(crate) decided_at: Timestamp,
+    /// Whether the quarantine made it what it is.
+    pub(crate) is_confined: bool,
 }
 
 impl Journal {
@@ -63,7 +68,7 @@ impl Journal {
         let ruling = Ruling::of(outcome);
         let changed = self.is_change(outcome, behind.subject);
         self.log.wants(ruling, changed).then(|| Logged {
-            judged: Arc::new(judged(outcome, ruling, behind)),
+            judged: Arc::new(judged(outcome, ruling, behind, self.log.wants_all_facts())),
             changed,
             repeats: self.log.wants(ruling, false),
         })
@@ -99,9 +104,48 @@ impl Journal {
     }
 }
 
-fn judged(outcome: &Outcome, ruling: Ruling, behind: Behind<'_>) -> Judged {
+/// Everything that can be read of a subject without being named by a policy, but
+/// for attributes.
+const FACTS: [Fact; 13] = [
+    Fact::Now,
+    Fact::Connection,
+    Fact::RequestedIdentifiers,
+    Fact::Absence,
+    Fact::Sources,
+    Fact::Identifiers,
+    Fact::Enrollment,
+    Fact::Compliance,
+    Fact::Posture,
+    Fact::Ownership,
+    Fact::OperatingSystem,
+    Fact::User,
+    Fact::LastSeen,
+];
+
+/// Those that were read, and all others if that is wanted.
+fn facts(behind: Behind<'_>, whole: bool) -> FactsRead {
+    let mut facts = behind.facts.clone();
+    if whole {
+        for fact in FACTS {
+            facts.note(fact);
+        }
+        let device = behind.subject.device().into_iter();
+        for attribute in device.flat_map(|device| &device.attributes) {
+            facts.note(Fact::Attribute(attribute.name.as_str().into()));
+        }
+        facts.note(Fact::AttributeNames("".into()));
+    }
+    facts
+}
+
+fn judged(outcome: &Outcome, ruling: Ruling, behind: Behind<'_>, whole: bool) -> Judged {
     let subject = behind.subject;
-    let facts = behind.facts.iter();
+    let facts = facts(behind, whole);
+    // What was decided before was decided at the time of then.
+    let value = |fact: &Fact| match fact {
+        Fact::Now => format_time(behind.decided_at).into(),
+        fact => fact_value(fact, subject),
+    };
     let source = subject.device().and_then(|device| {
         let report = subject
             .sources
@@ -122,8 +166,16 @@ fn judged(outcome: &Outcome, ruling: Ruling, behind: Behind<'_>) -> Judged {
         policy: behind.policy.cloned(),
         chain: behind.chain,
         facts: facts
-            .map(|fact| (fact.to_string(), fact_value(fact, subject)))
+            .iter()
+            .map(|fact| (fact.to_string(), value(fact)))
             .collect(),
+        whole,
+        chain_name: behind.chain_name,
+        decision: match outcome {
+            Outcome::Decided(decision) if !behind.is_confined => Some(&**decision),
+            _ => None,
+        },
+        quarantined: behind.is_confined,
         source,
         absence: subject.absence(),
         detail,

@@ -15,6 +15,7 @@ mod chain;
 mod conflict;
 mod decide;
 mod deciding;
+mod explain;
 pub mod feed;
 mod fetch;
 mod gateway;
@@ -45,6 +46,7 @@ pub mod striped;
 pub mod survey;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
 /// A device record with what is prepared beside it.
 pub(crate) type Record = portreeve_cache::Record<Prepared>;
@@ -57,6 +59,7 @@ pub use action::{
 };
 pub use chain::{Combine, Evaluation, Evaluator, Mode, OnError, PolicyError};
 pub use deciding::{ChainState, Deciding, PolicyState};
+pub use explain::{Explanation, FactRead, Improvement, PolicyWord};
 pub use feed::FeedSettings;
 pub use gateway::{Gateway, PartStatus, StartError, Status};
 pub use job::{ActionRules, ConfirmBy};

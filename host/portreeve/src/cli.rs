@@ -1,8 +1,10 @@
 //! What can be typed.
 
 mod action;
+mod bundle;
 mod certificate;
 mod device;
+mod explain;
 mod list;
 mod policy;
 mod pxgrid;
@@ -19,13 +21,15 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(crate) use action::{ActionCommand, ActionStart};
+pub(crate) use bundle::SupportBundle;
 pub(crate) use certificate::{
     CertificateCommand, CertificateExport, CertificateFiles, CertificateFind, CertificateForm,
     CertificateNew, CertificateShow,
 };
 pub(crate) use device::{DeviceChoice, DeviceCommand, DeviceFormat};
+pub(crate) use explain::Explain;
 pub(crate) use list::{ListChange, ListCommand};
-pub(crate) use policy::PolicyCommand;
+pub(crate) use policy::{PolicyCommand, PolicyImpact, PolicyReplay};
 pub(crate) use pxgrid::{MayArgument, PxgridCommand};
 pub(crate) use quarantine::QuarantineCommand;
 pub(crate) use record::RecordCommand;
@@ -78,6 +82,9 @@ pub(crate) enum Command {
     /// Ask about one endpoint and show the verdict
     #[command(after_help = LOOKUP_HELP)]
     Lookup(Box<Lookup>),
+    /// Show why an endpoint gets the answer it gets
+    #[command(after_help = explain::EXPLAIN_HELP)]
+    Explain(Box<Explain>),
     /// Search, list and export what is known about devices
     #[command(subcommand, after_help = device::DEVICE_HELP)]
     Device(Box<DeviceCommand>),
@@ -93,7 +100,7 @@ pub(crate) enum Command {
     /// Look at the lists that policies ask about, and change them
     #[command(subcommand, after_help = list::LIST_HELP)]
     List(ListCommand),
-    /// Look at what decides
+    /// Look at what decides, and try out other policies
     #[command(subcommand, after_help = policy::POLICY_HELP)]
     Policy(PolicyCommand),
     /// Decide who may be a node of pxGrid
@@ -108,6 +115,9 @@ pub(crate) enum Command {
     /// Look at the sessions of endpoints
     #[command(subcommand)]
     Session(SessionCommand),
+    /// Collect what somebody who is to help needs to know, without secrets
+    #[command(after_help = bundle::SUPPORT_BUNDLE_HELP)]
+    SupportBundle(SupportBundle),
     /// Ask whether a certificate may be issued, for a SCEP server
     #[command(after_help = scep::SCEP_VERIFIER_HELP)]
     ScepVerifier(Box<ScepVerifier>),
@@ -245,6 +255,10 @@ pub(crate) struct ConfigArgument {
 pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) config: ConfigArgument,
+
+    /// Also if it changes the verdicts of more endpoints than `[policy-change]` allows
+    #[arg(long)]
+    pub(crate) force: bool,
 
     /// Print JSON
     #[arg(long)]

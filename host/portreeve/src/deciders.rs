@@ -6,17 +6,25 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use portreeve_domain::Lists;
+use portreeve_gateway::trial::{self, Headway, Impact};
 use portreeve_gateway::{ChainsSettings, Gateway};
 use portreeve_runtime::Runtime;
+use tokio::runtime::Handle;
 
 use crate::assemble;
-use crate::config::{Config, Problems};
+use crate::config::{Deciding, ListConfig, Problem, Problems, Share};
 
 /// What decides in a gateway that runs.
 pub(crate) struct Deciders {
     runtime: Runtime,
     gateway: Arc<Gateway>,
-    in_force: Mutex<String>,
+    in_force: Mutex<InForce>,
+}
+
+/// What tells those in force from all others.
+struct InForce {
+    print: String,
+    lists: Lists,
 }
 
 impl fmt::Debug for Deciders {
@@ -25,67 +33,125 @@ impl fmt::Debug for Deciders {
     }
 }
 
-/// What is loaded and not in force yet.
-#[derive(Debug)]
+/// What is loaded and not in force.
+#[derive(Clone, Debug)]
 pub(crate) struct Candidate {
-    /// Tells it from all that decide differently.
+    /// Tells its chains from all that decide differently.
     print: String,
     chains: ChainsSettings,
-    lists: Lists,
-}
-
-impl Candidate {
-    /// Loads the policies of a configuration. Those in force are not touched.
-    pub(crate) async fn load(config: &Config, runtime: &Runtime) -> Result<Self, Problems> {
-        let policies = assemble::policies(config, runtime).await?;
-        let chains = assemble::chains(config, policies);
-        Ok(Self {
-            print: print(config, &chains),
-            chains,
-            lists: assemble::lists(config),
-        })
-    }
+    /// `None` for those in force.
+    lists: Option<Lists>,
 }
 
 impl Deciders {
-    /// `print` tells what the gateway was started with.
-    pub(crate) fn new(runtime: Runtime, gateway: Arc<Gateway>, print: String) -> Self {
+    /// `print` and `lists` are what the gateway was started with.
+    pub(crate) fn new(
+        runtime: Runtime,
+        gateway: Arc<Gateway>,
+        print: String,
+        lists: Lists,
+    ) -> Self {
         Self {
             runtime,
             gateway,
-            in_force: Mutex::new(print),
+            in_force: Mutex::new(InForce { print, lists }),
         }
     }
 
+    fn is_in_force(&self, candidate: &Candidate) -> bool {
+        let in_force = self.in_force.lock();
+        let lists = candidate.lists.as_ref();
+        in_force.print == candidate.print && lists.is_none_or(|lists| *lists == in_force.lists)
+    }
+
     /// Loads what a configuration says, without putting it in force.
-    pub(crate) async fn load(&self, config: &Config) -> Result<Candidate, Problems> {
-        Candidate::load(config, &self.runtime).await
+    pub(crate) async fn load(
+        &self,
+        deciding: Deciding<'_>,
+        lists: Option<&[(String, ListConfig)]>,
+    ) -> Result<Candidate, Problems> {
+        let policies = assemble::policies(deciding, &self.runtime).await?;
+        let chains = assemble::chains(deciding, policies);
+        Ok(Candidate {
+            print: print(deciding, &chains),
+            chains,
+            lists: lists.map(assemble::lists),
+        })
     }
 
     /// Puts it in force; this cannot fail. Policies that stay the same go on with
     /// all that they have decided.
     pub(crate) fn put_in_force(&self, candidate: Candidate) {
-        let mut in_force = self.in_force.lock();
-        if *in_force == candidate.print {
-            self.gateway.replace_lists(candidate.lists);
+        if self.is_in_force(&candidate) {
             return;
         }
-        self.gateway
-            .replace_rules(candidate.chains, candidate.lists);
-        *in_force = candidate.print;
-        tracing::info!("other policies are in force");
+        let mut in_force = self.in_force.lock();
+        let lists = candidate.lists.unwrap_or_else(|| in_force.lists.clone());
+        if in_force.print == candidate.print {
+            self.gateway.replace_lists(lists.clone());
+        } else {
+            self.gateway.replace_rules(candidate.chains, lists.clone());
+            in_force.print = candidate.print;
+            tracing::info!("other policies are in force");
+        }
+        in_force.lists = lists;
+    }
+
+    /// What it would change, as far as the gateway knows endpoints. `None` when
+    /// it was stopped.
+    pub(crate) async fn impact(
+        &self,
+        candidate: Candidate,
+        headway: &Arc<Headway>,
+    ) -> Option<Impact> {
+        let gateway = Arc::clone(&self.gateway);
+        let runtime = Handle::current();
+        let candidate = trial::Candidate {
+            chains: candidate.chains,
+            lists: candidate.lists,
+        };
+        let headway = Arc::clone(headway);
+        let work = move || gateway.impact(candidate, &headway, &runtime);
+        tokio::task::spawn_blocking(work).await.ok().flatten()
+    }
+
+    /// Refuses what would change the verdicts of more endpoints than the operator
+    /// wants to change at once.
+    pub(crate) async fn check_change(
+        &self,
+        candidate: &Candidate,
+        most: Share,
+    ) -> Result<(), Problems> {
+        if self.is_in_force(candidate) {
+            return Ok(());
+        }
+        let impact = self.impact(candidate.clone(), &Arc::default()).await;
+        let Some(Impact {
+            endpoints, changed, ..
+        }) = impact
+        else {
+            return Err(Problem::nowhere("nobody can tell what it would change").into());
+        };
+        if !most.is_exceeded_by(changed, endpoints) {
+            return Ok(());
+        }
+        let message = format!(
+            "{changed} of {endpoints} endpoints would get another verdict, more than `max-changed` \
+             of `[policy-change]` allows ({most})"
+        );
+        Err(Problem::nowhere(message)
+            .hint("see which with `portreeve policy impact FILE`, then `portreeve reload --force`")
+            .into())
     }
 }
 
 /// What tells chains from all others: the configuration of everything that
 /// decides, and the digests of the components.
-pub(crate) fn print(config: &Config, chains: &ChainsSettings) -> String {
-    let shown = config.to_toml().unwrap_or_default();
-    let shown: toml::Table = shown.parse().unwrap_or_default();
-    let tables = ["chain", "chains", "policies"].map(|table| shown.get(table));
+pub(crate) fn print(deciding: Deciding<'_>, chains: &ChainsSettings) -> String {
+    let shown = toml::to_string(&deciding).unwrap_or_default();
     let selected = chains.selected.iter().map(|(_, chain)| chain);
     let all = std::iter::once(&chains.default).chain(selected);
     let policies = all.flat_map(|chain| &chain.policies);
     let digests: Vec<&str> = policies.map(|policy| &*policy.digest).collect();
-    format!("{tables:?} {digests:?}")
+    format!("{shown}{digests:?}")
 }

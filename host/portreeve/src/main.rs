@@ -14,6 +14,7 @@ mod moment;
 mod output;
 mod reload;
 mod telemetry;
+mod trials;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,7 +1,8 @@
 //! Reading the configuration again while the gateway runs.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -23,7 +24,7 @@ use crate::expiry::{self, Expiries, Expiring};
 const SERVER: [&str; 3] = ["certificate", "key", "client-ca"];
 
 /// Tables that are read again whole.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "clients",
     "connectors",
     "egress",
@@ -31,6 +32,7 @@ const TABLES: [&str; 8] = [
     "chain",
     "chains",
     "policies",
+    "policy-change",
     "lists",
 ];
 
@@ -41,7 +43,7 @@ pub(crate) struct Reloading {
     connectors: Connectors,
     /// Whether changes are told, which is decided at the start.
     tells_changes: bool,
-    deciders: Deciders,
+    deciders: Arc<Deciders>,
     /// With what the process was started.
     started: toml::Table,
     state: Mutex<ConfigurationState>,
@@ -72,6 +74,10 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn of(config: &Config) -> Self {
         Self {
             path: config.path.clone(),
@@ -87,7 +93,7 @@ impl Reloading {
     pub(crate) fn new(
         snapshot: Snapshot,
         reloader: Reloader,
-        (connectors, deciders): (Connectors, Deciders),
+        (connectors, deciders): (Connectors, Arc<Deciders>),
         registry: &Registry,
     ) -> Result<Self, prometheus::Error> {
         let outcomes = IntCounterVec::new(
@@ -140,7 +146,7 @@ impl Reloading {
         read.map_err(|error| Problem::nowhere(error.to_string()))?
     }
 
-    async fn read_again(&self) -> Result<ConfigurationState, Problems> {
+    async fn read_again(&self, forced: bool) -> Result<ConfigurationState, Problems> {
         let config = self.read().await?;
         let prepared = self.connectors.prepare(&config).await?;
         let mut needs_restart = differences(&self.started, &shown(&config));
@@ -149,7 +155,11 @@ impl Reloading {
         }
         let digest = config.digest.clone();
         let expiring = expiry::all(&config);
-        let candidate = self.deciders.load(&config).await?;
+        let lists = Some(&*config.lists);
+        let candidate = self.deciders.load(config.deciding(), lists).await?;
+        if let Some(most) = config.policy_change.max_changed.filter(|_| !forced) {
+            self.deciders.check_change(&candidate, most).await?;
+        }
         let (clients, tls) = assemble::replaceable(config);
         self.reloader
             .replace(clients, tls)
@@ -176,10 +186,13 @@ fn wants_changes(config: &Config) -> Vec<String> {
 }
 
 impl Configuration for Reloading {
-    fn reload(&self) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>> {
-        async {
+    fn reload(
+        &self,
+        forced: bool,
+    ) -> BoxFuture<'_, Result<ConfigurationState, ConfigurationRefused>> {
+        async move {
             let _turn = self.turn.lock().await;
-            match self.read_again().await {
+            match self.read_again(forced).await {
                 Ok(state) => {
                     self.outcomes.with_label_values(&["done"]).inc();
                     self.loaded_at.set(seconds(state.loaded_at));
@@ -237,7 +250,8 @@ impl Configuration for Reloading {
     }
 }
 
-fn text(problem: &Problem) -> String {
+/// A problem in one line.
+pub(crate) fn text(problem: &Problem) -> String {
     match problem.advice() {
         Some(hint) => format!("{problem} (hint: {hint})"),
         None => problem.to_string(),

@@ -242,6 +242,13 @@ impl Connector {
             let egress = inner.start.egress.afresh();
             let egress = egress.map_err(|error| CallError::Misconfigured(error.to_string()))?;
             let examined = egress.examine(deadline.into()).await;
+            if examined
+                .iter()
+                .all(|finding| finding.verdict < portreeve_egress::Verdict::Failed)
+            {
+                // What was refused a minute ago is not any more.
+                inner.start.egress.forgive();
+            }
             let start = ConnectorStart {
                 egress,
                 ..inner.start.clone()

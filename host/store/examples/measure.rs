@@ -134,6 +134,10 @@ fn measure_decisions(directory: &Path) {
     };
     let (log, writer) = DecisionWriter::start(&settings).unwrap();
     let judged = Arc::new(Judged::new(&Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling: Ruling::Permit,
         reasons: &[],
         policy: None,

@@ -48,6 +48,10 @@ fn recording_allocates_nothing() {
     };
     let (log, writer) = DecisionWriter::start(&settings).unwrap();
     let judged = Arc::new(Judged::new(&Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling: Ruling::Deny,
         reasons: &[],
         policy: None,

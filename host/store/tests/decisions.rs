@@ -14,6 +14,10 @@ use portreeve_store::decisions::{
 
 fn entry(ruling: Ruling, latency: u64) -> Entry {
     let judged = Judged::new(&Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling,
         reasons: &[],
         policy: None,

@@ -95,8 +95,8 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs the clients that we did not write: msal, two clients of pxGrid
-/// and schemathesis from `PyPI`, `@azure/msal-node` from npm. Their versions are pinned; what is
+/// Installs what we did not write: msal, msgraph-sdk, two clients of pxGrid and schemathesis from
+/// `PyPI`, `@azure/msal-node` and oidc-provider from npm. Their versions are pinned; what is
 /// there already is kept until a pin changes.
 fn third_party_clients(root: &Path) -> anyhow::Result<()> {
     let clients = root.join("tests/tenant/clients");
@@ -107,18 +107,19 @@ fn third_party_clients(root: &Path) -> anyhow::Result<()> {
     python_packages(root, &pxgrid, "pxgrid")?;
     let schema = root.join("tests/blackbox/schema/requirements.txt");
     python_packages(root, &schema, "schemathesis")?;
-    let modules = clients.join("node_modules");
-    let lock = clients.join("package-lock.json");
-    let stamp = folder.join("node.installed");
-    if !modules.exists() {
-        let _ = fs::remove_file(&stamp);
+    node_modules(&clients, &folder.join("node.installed"))?;
+    let provider = root.join("tests/blackbox/oidc");
+    node_modules(&provider, &folder.join("oidc.installed"))
+}
+
+/// Installs the pinned packages of npm that `folder` names.
+fn node_modules(folder: &Path, stamp: &Path) -> anyhow::Result<()> {
+    let lock = folder.join("package-lock.json");
+    if !folder.join("node_modules").exists() {
+        let _ = fs::remove_file(stamp);
     }
-    when_changed(&lock, &stamp, || {
-        run(
-            &clients,
-            "npm",
-            ["ci", "--no-audit", "--no-fund", "--silent"],
-        )
+    when_changed(&lock, stamp, || {
+        run(folder, "npm", ["ci", "--no-audit", "--no-fund", "--silent"])
     })
 }
 

@@ -67,14 +67,34 @@ async fn check(mut command: Command, expected: &[&str]) {
     assert_eq!(lines, expected);
 }
 
-#[tokio::test]
-async fn msal_for_python() {
-    let python = env::var_os("PORTREEVE_PYTHON").unwrap_or_else(|| {
+fn python() -> Command {
+    Command::new(env::var_os("PORTREEVE_PYTHON").unwrap_or_else(|| {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         top.join("target/clients/venv/bin/python").into_os_string()
-    });
+    }))
+}
+
+/// Microsoft's client of Graph, generated from Graph's own model.
+#[tokio::test]
+async fn msgraph_sdk() {
     let tenant = start().await;
-    let mut command = Command::new(python);
+    let mut command = python();
+    command
+        .arg(clients().join("check_msgraph.py"))
+        .arg(tenant.directory.path());
+    let expected = [
+        "ok msgraph-sdk reads all pages",
+        "ok msgraph-sdk reads one device",
+        "ok msgraph-sdk filters",
+        "ok msgraph-sdk waits when it is asked to",
+    ];
+    check(command, &expected).await;
+}
+
+#[tokio::test]
+async fn msal_for_python() {
+    let tenant = start().await;
+    let mut command = python();
     command
         .arg(clients().join("check_msal.py"))
         .arg(tenant.directory.path());

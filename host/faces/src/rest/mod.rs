@@ -3,7 +3,7 @@
 mod answer;
 mod batch;
 mod device;
-mod question;
+pub(crate) mod question;
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ use crate::clients::{Clients, ClientsError, RosterSettings};
 use crate::dispatch::Dispatcher;
 use crate::faces::Faces;
 use crate::pxgrid::pubsub::relay;
-use crate::{ClientSettings, Configuration, FaceSettings, Limits, ListenerSettings};
+use crate::{ClientSettings, Configuration, FaceSettings, Limits, ListenerSettings, Trials};
 use connection::Connections;
 use local::LocalSocket;
 use reload::SharedTls;
@@ -181,6 +181,13 @@ impl Server {
     pub fn set_configuration(&self, configuration: Arc<dyn Configuration>) {
         // There is one already: nothing to do.
         let _ = self.faces.configuration.set(configuration);
+    }
+
+    /// What `/v1/admin/policies/impact` tries policies out with. The first one
+    /// stays.
+    pub fn set_trials(&self, trials: Arc<dyn Trials>) {
+        // There is one already: nothing to do.
+        let _ = self.faces.trials.set(trials);
     }
 
     /// Where it listens on the network, in the settings' order, with the real

@@ -12,6 +12,7 @@ use crate::answer::subject;
 use crate::conflict::contradict;
 use crate::fetch::Fetcher;
 use crate::recall::Sighting;
+use crate::rules::Rules;
 use crate::sources::Sources;
 use crate::{Gateway, Record};
 
@@ -125,6 +126,17 @@ impl Gateway {
         record: &Record,
         connection: &Arc<Connection>,
     ) -> Option<Judged> {
+        let rules = self.rules.load_full();
+        self.judge_under(record, connection, &rules).await
+    }
+
+    /// The same under rules that need not be in force.
+    pub(crate) async fn judge_under(
+        &self,
+        record: &Record,
+        connection: &Arc<Connection>,
+        rules: &Rules,
+    ) -> Option<Judged> {
         let best = record
             .identifiers()
             .min_by(|one, other| (one.rank(), one).cmp(&(other.rank(), other)))?;
@@ -138,7 +150,6 @@ impl Gateway {
         }
         let now = Timestamp::now();
         let sees = connection.view.sources;
-        let rules = self.rules.load_full();
         let sources = &rules.sources;
         let peek = |fetcher: &Arc<Fetcher>| {
             if sees.contains(fetcher.place()) {
@@ -150,7 +161,7 @@ impl Gateway {
         let sightings: Vec<Sighting> = sources.asked().iter().map(peek).collect();
         let question = Question::new(best.into(), Arc::clone(connection), REPEAT);
         let picture = self.picture(sources, &sightings, sees);
-        let subject = Arc::new(subject(&question, &picture, &rules, now));
+        let subject = Arc::new(subject(&question, &picture, rules, now));
         let provenance = picture.record.as_ref().map(Record::provenance);
         let chain = rules.chain(connection);
         let decided = match chain.remembered(&subject, provenance) {
@@ -174,7 +185,7 @@ impl Gateway {
         let again = decided.is_timed.then_some(valid_until);
         Some(Judged {
             standing: Standing {
-                outcome: self.ruling(&decided, &subject, &rules),
+                outcome: self.ruling(&decided, &subject, rules),
                 stale: sightings.iter().any(|sighting| {
                     is_own(sighting) && matches!(sighting, Sighting::Found { stale: true, .. })
                 }),

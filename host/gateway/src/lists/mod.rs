@@ -259,6 +259,13 @@ impl NamedLists {
         self.replace(&state, chains)
     }
 
+    /// Other configured lists, with what was changed at run time.
+    pub(crate) fn with_edits(&self, mut configured: Lists) -> Lists {
+        let state = self.state.lock();
+        with_edits(&mut configured, &state.edits, Timestamp::now());
+        configured
+    }
+
     fn put_in_force(&self) {
         self.replace(&self.state.lock(), None);
         self.changed.notify_one();
@@ -362,12 +369,16 @@ fn check_text(name: &'static str, text: &str) -> Result<(), ListError> {
 
 fn effective(state: &State, now: Timestamp) -> Lists {
     let mut lists = state.configured.clone();
-    for edit in state.edits.values() {
+    with_edits(&mut lists, &state.edits, now);
+    lists
+}
+
+fn with_edits(lists: &mut Lists, edits: &Edits, now: Timestamp) {
+    for edit in edits.values() {
         if edit.until.is_none_or(|until| until > now) {
             lists.set(&edit.list, &edit.member, edit.is_member);
         }
     }
-    lists
 }
 
 fn list_state(name: &str, lists: &Lists, edits: &Edits) -> ListState {

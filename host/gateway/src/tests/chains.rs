@@ -221,3 +221,83 @@ async fn a_monitored_policy_is_asked_and_changes_nothing() {
     let names: Vec<_> = gateway.status().policies;
     assert_eq!(names.len(), 4, "all of them are shown");
 }
+
+/// Expects its own number in the list `version`, and says it.
+#[derive(Debug)]
+struct Versioned {
+    number: usize,
+    decides: bool,
+}
+
+impl Evaluator for Versioned {
+    fn evaluate(&self, subject: Arc<Subject>) -> BoxFuture<'_, Result<Evaluation, PolicyError>> {
+        let member = self.number.to_string();
+        let is_mine = subject.lists.contains("version", &member) == Some(true);
+        let verdict = match (is_mine, self.decides) {
+            (false, _) => Verdict::Deny,
+            (true, false) => Verdict::Abstain,
+            (true, true) => Verdict::Permit,
+        };
+        let mut facts_read = FactsRead::default();
+        facts_read.note(Fact::ListMembership {
+            list: "version".into(),
+            member: member.as_str().into(),
+        });
+        std::future::ready(Ok(Evaluation {
+            decision: Decision::because(verdict, "version", &member),
+            facts_read,
+        }))
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        Health::Ok
+    }
+}
+
+fn version(number: usize) -> (ChainsSettings, Lists) {
+    let policies = [false, true].map(|decides| PolicySettings {
+        name: format!("{decides}").into(),
+        digest: number.to_string().into(),
+        evaluator: Arc::new(Versioned { number, decides }),
+        on_error: OnError::Deny,
+        mode: Mode::Enforce,
+    });
+    let mut lists = Lists::default();
+    lists.insert("version", [&*number.to_string()]);
+    (Vec::from(policies).into(), lists)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_question_sees_some_of_the_old_and_some_of_the_new() {
+    const RELOADS: usize = 2_000;
+    let (chains, lists) = version(0);
+    let gateway = gateway(chains);
+    gateway.replace_lists(lists);
+    let mut askers = tokio::task::JoinSet::new();
+    for _ in 0..2 {
+        let gateway = Arc::clone(&gateway);
+        askers.spawn(async move {
+            let mut newest = 0;
+            while newest < RELOADS {
+                let answer = gateway.answer(&asked(Connection::default())).await;
+                let Outcome::Decided(decision) = &answer.outcome else {
+                    panic!("{answer:?}");
+                };
+                assert_eq!(decision.verdict, Verdict::Permit, "{decision:?}");
+                let number = decision.reasons[0].message.parse().unwrap();
+                assert!(number >= newest, "an older one came back");
+                newest = number;
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for number in 1..=RELOADS {
+        let (chains, lists) = version(number);
+        gateway.replace_rules(chains, lists);
+        tokio::task::yield_now().await;
+    }
+    while let Some(asker) = askers.join_next().await {
+        asker.unwrap();
+    }
+}

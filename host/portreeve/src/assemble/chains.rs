@@ -6,11 +6,11 @@ use portreeve_domain::Lists;
 use portreeve_gateway::{ChainSettings, ChainsSettings, DEFAULT_CHAIN, OnError, PolicySettings};
 
 use super::LoadedPolicy;
-use crate::config::{self, Config};
+use crate::config::{self, Deciding, ListConfig};
 
 /// The chains of a configuration. `policies` are those that it names, in its
 /// order.
-pub(crate) fn chains(config: &Config, policies: Vec<LoadedPolicy>) -> ChainsSettings {
+pub(crate) fn chains(config: Deciding<'_>, policies: Vec<LoadedPolicy>) -> ChainsSettings {
     let policies = config.policies.0.iter().zip(policies);
     let policies: Vec<PolicySettings> = policies
         .map(|(config, loaded)| PolicySettings {
@@ -52,10 +52,10 @@ pub(crate) fn chains(config: &Config, policies: Vec<LoadedPolicy>) -> ChainsSett
     }
 }
 
-/// The lists of a configuration.
-pub(crate) fn lists(config: &Config) -> Lists {
+/// Lists in the gateway's words.
+pub(crate) fn lists(configured: &[(String, ListConfig)]) -> Lists {
     let mut lists = Lists::default();
-    for (name, list) in &config.lists {
+    for (name, list) in configured {
         lists.insert(name, list.members().iter().map(String::as_str));
     }
     lists

@@ -26,8 +26,8 @@ pub(crate) fn gateway_settings(
 ) -> GatewaySettings {
     GatewaySettings {
         sources: sources(config, &parts.connectors),
-        chains: chains(config, parts.policies),
-        lists: lists(config),
+        chains: chains(config.deciding(), parts.policies),
+        lists: lists(&config.lists),
         memory: Arc::clone(&kept.memory),
         sessions: Arc::clone(&kept.sessions),
         log,

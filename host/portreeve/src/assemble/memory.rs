@@ -168,6 +168,7 @@ pub(crate) fn decisions(
     };
     let settings = LogSettings {
         keep,
+        whole: config.decisions.facts == config::FactsKept::All,
         queue: config.decisions.queue,
         // Denials have the last quarter for themselves.
         reserve: config.decisions.queue / 4,

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use portreeve_runtime::{Connector, Runtime};
 use portreeve_store::Store;
 
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, Deciding, Problem, Problems};
 
 pub(crate) use chains::{chains, lists};
 pub(crate) use connector::LoadedConnector;
@@ -57,7 +57,7 @@ pub(crate) async fn parts(
 ) -> Result<Parts, Problems> {
     let connectors = config.connectors.0.iter();
     let connectors = join_all(connectors.map(|config| connector::load(config, runtime, store)));
-    let (connectors, policies) = tokio::join!(connectors, policies(config, runtime));
+    let (connectors, policies) = tokio::join!(connectors, policies(config.deciding(), runtime));
 
     let mut problems = Vec::new();
     let mut parts = Parts {
@@ -87,7 +87,7 @@ pub(crate) async fn parts(
 
 /// Loads the policies that the configuration names, in its order.
 pub(crate) async fn policies(
-    config: &Config,
+    config: Deciding<'_>,
     runtime: &Runtime,
 ) -> Result<Vec<LoadedPolicy>, Problems> {
     let policies = config.policies.0.iter();

@@ -80,7 +80,7 @@ fn print(name: &str, report: &Report) -> std::io::Result<()> {
     output::line(format!("connector `{name}`: {verdict}"))
 }
 
-fn document(name: &str, report: &Report) -> serde_json::Value {
+pub(super) fn document(name: &str, report: &Report) -> serde_json::Value {
     let findings = report.findings.iter().map(|finding| {
         json!({
             "subject": finding.subject,

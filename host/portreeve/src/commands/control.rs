@@ -124,3 +124,22 @@ fn refused(document: &Value, status: StatusCode) -> anyhow::Error {
     };
     Problems::from(Problem::nowhere(message)).into()
 }
+
+impl Control {
+    /// Reads what is no JSON, e.g. metrics.
+    pub(super) async fn text(&self, path: &str, timeout: Duration) -> anyhow::Result<String> {
+        let url = format!("http://localhost{path}");
+        let request = self.client.get(url).timeout(timeout);
+        let mut response = request
+            .send()
+            .await
+            .context("the gateway does not answer")?
+            .error_for_status()?;
+        let mut content = Vec::new();
+        while let Some(chunk) = response.chunk().await.context("the gateway went away")? {
+            content.extend_from_slice(&chunk);
+            anyhow::ensure!(content.len() <= LARGEST_ANSWER, "the answer is too large");
+        }
+        Ok(String::from_utf8_lossy(&content).into_owned())
+    }
+}

@@ -68,6 +68,7 @@ fn filter(command: &Decisions) -> Filter {
         identifier: command.identifier.clone(),
         reason: command.reason.clone(),
         policy: command.policy.clone(),
+        request: None,
         changed: command.changed,
     }
 }

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod action;
+mod bundle;
 mod certificate;
 mod check_config;
 mod client;
@@ -8,6 +9,7 @@ mod connector;
 pub(crate) mod control;
 mod decisions;
 mod device;
+mod explain;
 mod list;
 mod lookup;
 mod plugin;
@@ -56,7 +58,7 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         }
         Command::Reload(command) => {
             quiet()?;
-            reload::run(&path(&command.config, environment), command.json)
+            reload::run(&path(&command.config, environment), &command)
         }
         Command::Client(command) => {
             quiet()?;
@@ -91,6 +93,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
             quiet()?;
             decisions::run(&load(&command.config, environment)?, &command)
         }
+        Command::Explain(command) => {
+            quiet()?;
+            explain::run(&load(&command.config, environment)?, &command)
+        }
         Command::List(command) => {
             quiet()?;
             list::run(&load(&command.arguments().config, environment)?, &command)
@@ -118,6 +124,10 @@ pub(crate) fn run(arguments: Arguments, environment: &dyn Environment) -> anyhow
         Command::Session(SessionCommand::List(command)) => {
             quiet()?;
             session::list(&load(&command.config, environment)?, &command)
+        }
+        Command::SupportBundle(command) => {
+            quiet()?;
+            bundle::run(&load(&command.config, environment)?, &command)
         }
         Command::ScepVerifier(command) => {
             quiet()?;

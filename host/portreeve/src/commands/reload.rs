@@ -8,15 +8,16 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::control::Control;
+use crate::cli::Reload;
 use crate::config::{Outline, Problem, Problems, ProcessEnvironment};
 use crate::output;
 
 /// Reading and checking a configuration takes no longer.
 const LONGEST: Duration = Duration::from_mins(1);
 
-pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
+pub(super) fn run(path: &Path, command: &Reload) -> anyhow::Result<ExitCode> {
     let outline = Outline::read(path, &ProcessEnvironment)?;
-    let Some(state) = super::block_on(reload(&outline))?? else {
+    let Some(state) = super::block_on(reload(&outline, command.force))?? else {
         let message = if outline.store.is_some() {
             "no gateway runs with this configuration"
         } else {
@@ -26,7 +27,7 @@ pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
             "start one with `portreeve serve`; one without `[store]` takes the signal SIGHUP";
         return Err(Problems::from(Problem::nowhere(message).hint(hint)).into());
     };
-    if json {
+    if command.json {
         output::json(&state)?;
     } else {
         output::line("the configuration is in force")?;
@@ -38,12 +39,14 @@ pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// What is in force then, or nothing when no gateway runs.
-pub(super) async fn reload(outline: &Outline) -> anyhow::Result<Option<Value>> {
+///
+/// `force` says that it may change however many verdicts.
+pub(super) async fn reload(outline: &Outline, force: bool) -> anyhow::Result<Option<Value>> {
     let Some(control) = Control::beside(outline.store.as_deref()).await? else {
         return Ok(None);
     };
-    let route = "/v1/admin/configuration/reload";
-    let state = control.ask(Method::POST, route, None, LONGEST).await?;
+    let route = format!("/v1/admin/configuration/reload?force={force}");
+    let state = control.ask(Method::POST, &route, None, LONGEST).await?;
     Ok(Some(state))
 }
 

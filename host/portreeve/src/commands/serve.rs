@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use portreeve_faces::{BindError, Configuration, Server};
+use portreeve_faces::{BindError, Configuration, Server, Trials};
 use portreeve_gateway::inventory::Inventory;
 use portreeve_gateway::survey::Pictures;
 use portreeve_gateway::{Gateway, GatewaySettings};
@@ -20,6 +20,7 @@ use crate::config::{Config, CredentialKind, Problem, Problems};
 use crate::connectors::Connectors;
 use crate::deciders::{self, Deciders};
 use crate::reload::{Reloading, Snapshot};
+use crate::trials::ImpactTrials;
 use crate::{assemble, output};
 
 /// Runs the gateway until a signal ends it.
@@ -54,7 +55,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let again = async {
         while hangup.recv().await.is_some() {
             // It logs what came of it.
-            let _ = reloading.reload().await;
+            let _ = reloading.reload(false).await;
         }
         std::future::pending::<()>().await;
     };
@@ -74,7 +75,11 @@ async fn serve_until(started: Started, stopping: CancellationToken) {
         stopping.cancelled().await;
         started.inventory.shutdown().await;
     };
-    tokio::join!(started.server.serve(stopping.cancelled()), reading);
+    let trying = async {
+        stopping.cancelled().await;
+        started.trials.shutdown().await;
+    };
+    tokio::join!(started.server.serve(stopping.cancelled()), reading, trying);
     let ended = tokio::time::timeout(started.shutdown_timeout, started.gateway.shutdown());
     if ended.await.is_err() {
         tracing::warn!("look-ups that did not end in time are cut off");
@@ -91,6 +96,7 @@ async fn serve_until(started: Started, stopping: CancellationToken) {
 struct Started {
     server: Server,
     reloading: Arc<Reloading>,
+    trials: Arc<ImpactTrials>,
     schemes: Vec<&'static str>,
     shutdown_timeout: Duration,
     gateway: Arc<Gateway>,
@@ -152,7 +158,8 @@ async fn start(config: Config) -> anyhow::Result<Started> {
         feed: assemble::feed_settings(&config),
         ..assemble::gateway_settings(&config, parts, &kept, log)
     };
-    let print = deciders::print(&config, &settings.chains);
+    let print = deciders::print(config.deciding(), &settings.chains);
+    let lists = settings.lists.clone();
     let gateway = Gateway::new(settings, &registry)?;
     gateway
         .lists()
@@ -184,7 +191,10 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     let server = Server::bind(faces, gateway.clone(), &registry)
         .await
         .map_err(|error| explain(&error))?;
-    let deciders = Deciders::new(runtime, Arc::clone(&gateway), print);
+    let deciders = Deciders::new(runtime, Arc::clone(&gateway), print, lists);
+    let deciders = Arc::new(deciders);
+    let trials = Arc::new(ImpactTrials::new(snapshot.path(), Arc::clone(&deciders)));
+    server.set_trials(Arc::clone(&trials) as Arc<dyn Trials>);
     let reloading = Arc::new(Reloading::new(
         snapshot,
         server.reloader(),
@@ -195,6 +205,7 @@ async fn start(config: Config) -> anyhow::Result<Started> {
     Ok(Started {
         server,
         reloading,
+        trials,
         schemes: tls.into_iter().chain(plain).collect(),
         shutdown_timeout,
         gateway,

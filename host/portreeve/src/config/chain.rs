@@ -4,7 +4,6 @@ use portreeve_domain::{Authentication, Medium};
 use portreeve_gateway::{Combine, Pattern, Selector};
 use serde::{Serialize, Serializer};
 
-use super::client::ClientConfig;
 use super::named::Named;
 use super::place::Located;
 use super::policy::PolicyConfig;
@@ -137,10 +136,11 @@ impl SelectedChainConfig {
 
 /// Reads `[chain]` and `[chains.NAME]`. Policies that no chain names are taken
 /// out; the others are in the order of `[chain]`, those of other chains last.
+/// `clients` are all that can be named, if that is known.
 pub(super) fn read(
     root: &Section<'_>,
     policies: &mut Named<PolicyConfig>,
-    clients: &[ClientConfig],
+    clients: Option<&[&str]>,
 ) -> (ChainConfig, Named<SelectedChainConfig>) {
     let section = root.section("chain");
     let mut rest = policies.order(&section, "policies", false);
@@ -172,15 +172,14 @@ fn one(
     name: Located<String>,
     section: &Section<'_>,
     default: &ChainConfig,
-    known: &[ClientConfig],
+    known: Option<&[&str]>,
 ) -> (SelectedChainConfig, Vec<Located<String>>) {
     let policies: Option<Vec<Located<String>>> = section.required("policies", "[\"baseline\"]");
     let policies = policies.unwrap_or_default();
     let clients: Vec<Located<String>> = section.or("clients", Vec::new());
-    let names: Vec<&str> = known.iter().map(|it| it.name.value.as_str()).collect();
     for client in &clients {
-        if !names.contains(&&*client.value) {
-            section.reader.report(unknown("client", client, &names));
+        if let Some(known) = known.filter(|known| !known.contains(&&*client.value)) {
+            section.reader.report(unknown("client", client, known));
         }
     }
     let chain = SelectedChainConfig {

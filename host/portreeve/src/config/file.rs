@@ -17,6 +17,12 @@ use super::value::FilePath;
 pub(crate) struct ExistingFile(FilePath);
 
 impl ExistingFile {
+    /// One that is named on the command line; reading it shows whether it is
+    /// there.
+    pub(super) fn at(path: &Path) -> Self {
+        Self(FilePath(path.to_owned()))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0.0
     }

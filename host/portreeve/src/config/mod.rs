@@ -10,9 +10,11 @@
 mod action;
 mod certificate;
 mod chain;
+mod change;
 mod client;
 mod connector;
 mod credential;
+mod deciding;
 mod egress;
 mod environment;
 mod expires;
@@ -45,13 +47,16 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use portreeve_egress::Secret;
 use serde::{Serialize, Serializer};
 
 pub(crate) use action::ActionsConfig;
 pub(crate) use chain::{ChainConfig, SelectedChainConfig};
+pub(crate) use change::{PolicyChangeConfig, Share};
 pub(crate) use client::{CertificateMatch, ClientConfig};
 pub(crate) use connector::ConnectorConfig;
 pub(crate) use credential::{Algorithm, CredentialConfig, CredentialKind};
+pub(crate) use deciding::{CandidateConfig, Deciding};
 pub(crate) use environment::{Environment, ProcessEnvironment};
 pub(crate) use file::ExistingFile;
 pub(crate) use intune::IntuneConfig;
@@ -71,7 +76,7 @@ pub(crate) use resources::{CacheConfig, PluginsConfig, SessionsConfig};
 pub(crate) use sealed::{KEY_FILE, keys_in, sealed_texts, sealing_keys};
 pub(crate) use secret::{SecretSetting, read_secret};
 pub(crate) use server::{ServerConfig, TlsConfig};
-pub(crate) use store::{DecisionsConfig, Keep, StoreConfig};
+pub(crate) use store::{DecisionsConfig, FactsKept, Keep, StoreConfig};
 pub(crate) use trust::Purpose;
 pub(crate) use value::Span;
 
@@ -87,6 +92,9 @@ pub(crate) struct Config {
     /// SHA-256 of all files of the configuration, in hexadecimal.
     #[serde(skip)]
     pub(crate) digest: String,
+    /// All secrets that it names, to keep them out of what leaves the house.
+    #[serde(skip)]
+    pub(crate) secrets: Vec<Secret>,
     /// What the operator should know, though it is no error.
     #[serde(skip)]
     pub(crate) warnings: Vec<Problem>,
@@ -105,6 +113,7 @@ pub(crate) struct Config {
     pub(crate) chains: Named<SelectedChainConfig>,
     /// Those that some chain names.
     pub(crate) policies: Named<PolicyConfig>,
+    pub(crate) policy_change: PolicyChangeConfig,
     #[serde(serialize_with = "lists")]
     pub(crate) lists: Vec<(String, ListConfig)>,
     /// Ways to hold an endpoint back.
@@ -140,11 +149,12 @@ impl Config {
         });
         let config = loaded
             .and_then(|(root, start)| Self::read(Section::new(&reader, start, "", Some(&root))));
-        let digest = reader.digest();
+        let (digest, secrets) = (reader.digest(), reader.secrets());
         let warnings = reader.warnings();
         let mut config = reader.finish(config)?;
         path.clone_into(&mut config.path);
         config.digest = digest;
+        config.secrets = secrets;
         config.warnings = warnings;
         Ok(config)
     }
@@ -187,7 +197,8 @@ impl Config {
         let policies = root.named_sections("policies").into_iter();
         let policies = policies.filter_map(|(name, section)| policy::read(name, section));
         let mut policies = Named(policies.collect());
-        let (chain, chains) = chain::read(&root, &mut policies, &clients.0);
+        let (chain, chains) = chain::read(&root, &mut policies, Some(&clients.names()));
+        let policy_change = PolicyChangeConfig::read(root.section("policy-change"));
 
         let lists = list::read(root.node("lists"), root.reader);
         let quarantine = root.named_sections("quarantine").into_iter();
@@ -207,6 +218,7 @@ impl Config {
         Some(Self {
             path: PathBuf::new(),
             digest: String::new(),
+            secrets: Vec::new(),
             warnings: Vec::new(),
             server: server?,
             clients,
@@ -218,6 +230,7 @@ impl Config {
             chain,
             chains,
             policies,
+            policy_change,
             lists,
             quarantine,
             actions,

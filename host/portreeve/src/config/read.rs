@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use portreeve_egress::Secret;
 use sha2::{Digest as _, Sha256};
 
 use super::environment::Environment;
@@ -19,6 +20,7 @@ pub(super) struct Reader<'a> {
     problems: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
     files: RefCell<Sha256>,
+    secrets: RefCell<Vec<Secret>>,
 }
 
 impl<'a> Reader<'a> {
@@ -28,6 +30,7 @@ impl<'a> Reader<'a> {
             problems: RefCell::default(),
             warnings: RefCell::default(),
             files: RefCell::default(),
+            secrets: RefCell::default(),
         }
     }
 
@@ -36,6 +39,16 @@ impl<'a> Reader<'a> {
         let mut files = self.files.borrow_mut();
         files.update(text.len().to_le_bytes());
         files.update(text);
+    }
+
+    /// Remembers a secret, so that it can be kept out of what leaves the house.
+    pub(super) fn note_secret(&self, secret: &Secret) {
+        self.secrets.borrow_mut().push(secret.clone());
+    }
+
+    /// All secrets so far.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        self.secrets.borrow().clone()
     }
 
     /// SHA-256 of the files so far, in hexadecimal.

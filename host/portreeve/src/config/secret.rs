@@ -92,6 +92,7 @@ impl FromNode for SecretSetting {
             reader.report(problem.hint("a secret has at least one character"));
             return None;
         }
+        reader.note_secret(&value);
         Some(Self { origin, value })
     }
 }

@@ -32,6 +32,7 @@ impl StoreConfig {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct DecisionsConfig {
     pub(crate) keep: Keep,
+    pub(crate) facts: FactsKept,
     pub(crate) max_file: Size,
     pub(crate) max_total: Size,
     pub(crate) retention: Span,
@@ -44,6 +45,7 @@ impl DecisionsConfig {
         let default = if has_store { Keep::Changes } else { Keep::None };
         let read = Self {
             keep: section.or("keep", default),
+            facts: section.or("facts", FactsKept::Read),
             max_file: section.or("max-file", Size::of_bytes(64 << 20)),
             max_total: section.or("max-total", Size::of_bytes(1 << 30)),
             retention: section.or("retention", Span::seconds(30 * 24 * 3600)),
@@ -75,6 +77,21 @@ pub(crate) enum Keep {
     Changes,
     Denials,
     None,
+}
+
+/// Which facts stand beside a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FactsKept {
+    /// Those that policies read.
+    Read,
+    All,
+}
+
+impl FromNode for FactsKept {
+    fn from_node(node: &Node, reader: &Reader<'_>) -> Option<Self> {
+        choice(node, reader, &[("read", Self::Read), ("all", Self::All)])
+    }
 }
 
 impl FromNode for Keep {

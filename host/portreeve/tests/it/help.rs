@@ -21,26 +21,30 @@ fn help_reads_well() {
     Usage: portreeve [OPTIONS] <COMMAND>
 
     Commands:
-      serve          Run the gateway
-      reload         Let the gateway that runs read its configuration again
-      client         Add, list, rotate and revoke clients
-      check-config   Check the configuration without touching the network
-      lookup         Ask about one endpoint and show the verdict
-      device         Search, list and export what is known about devices
-      connector      Work with connectors
-      store          Look after what is kept over restarts
-      decisions      Show what was decided, newest last
-      list           Look at the lists that policies ask about, and change them
-      policy         Look at what decides
-      pxgrid         Decide who may be a node of pxGrid
-      action         Act on devices: sync, lock, retire, wipe, notify and more
-      quarantine     Hold endpoints back, whatever their management system says
-      session        Look at the sessions of endpoints
-      scep-verifier  Ask whether a certificate may be issued, for a SCEP server
-      scep-notify    Tell which certificates a SCEP server has issued
-      plugin         Work with plugin files
-      certificate    Make, show and export certificates, and compare them with Entra
-      completions    Print a script that completes commands in your shell
+      serve           Run the gateway
+      reload          Let the gateway that runs read its configuration again
+      client          Add, list, rotate and revoke clients
+      check-config    Check the configuration without touching the network
+      lookup          Ask about one endpoint and show the verdict
+      explain         Show why an endpoint gets the answer it gets
+      device          Search, list and export what is known about devices
+      connector       Work with connectors
+      store           Look after what is kept over restarts
+      decisions       Show what was decided, newest last
+      list            Look at the lists that policies ask about, and change them
+      policy          Look at what decides, and try out other policies
+      pxgrid          Decide who may be a node of pxGrid
+      action          Act on devices: sync, lock, retire, wipe, notify and more
+      quarantine      Hold endpoints back, whatever their management system says
+      session         Look at the sessions of endpoints
+      support-bundle  Collect what somebody who is to help needs to know, without secrets
+      scep-verifier   Ask whether a certificate may be issued, for a SCEP server
+      scep-notify     Tell which certificates a SCEP server has issued
+      plugin          Work with plugin files
+      certificate     Make, show and export certificates, and compare them with Entra
+      trust           Show whom the gateway trusts, and trust others
+      secret          Seal secrets, so that they may stand in the configuration
+      completions     Print a script that completes commands in your shell
 
     Options:
           --log <LEVEL>

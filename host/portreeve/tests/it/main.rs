@@ -14,6 +14,8 @@ mod lookup;
 #[cfg(test)]
 mod plugin;
 #[cfg(test)]
+mod policies;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod source;

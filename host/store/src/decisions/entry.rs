@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portreeve_domain::{Absence, Identifier, Origin, Outcome, Reason, Timestamp, Verdict};
+use portreeve_domain::{
+    Absence, Decision, Identifier, Origin, Outcome, Reason, Timestamp, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 use super::line;
@@ -93,6 +95,14 @@ pub struct Grounds<'a> {
     /// The facts that were read, by name, with their values; see
     /// [`fact_value`](super::fact_value).
     pub facts: Vec<(String, serde_json::Value)>,
+    /// Whether these are all facts there were, not only those that were read.
+    pub whole: bool,
+    /// The name of the chain.
+    pub chain_name: &'a str,
+    /// What was decided, if anything was: a digest of it is kept.
+    pub decision: Option<&'a Decision>,
+    /// Whether the quarantine made the decision what it is.
+    pub quarantined: bool,
     /// The device record that was judged.
     pub source: Option<SourceKey>,
     /// Why there is none.

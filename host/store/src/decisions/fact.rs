@@ -65,23 +65,9 @@ fn texts(values: &[impl ToString]) -> Value {
 }
 
 fn connection(connection: &Connection) -> Value {
-    let medium = match connection.medium {
-        Medium::Unknown => "unknown",
-        Medium::Wired => "wired",
-        Medium::Wireless => "wireless",
-        Medium::Vpn => "vpn",
-    };
-    let authentication = match connection.authentication {
-        Authentication::Unknown => "unknown",
-        Authentication::None => "none",
-        Authentication::MacBypass => "mac-bypass",
-        Authentication::EapTls => "eap-tls",
-        Authentication::EapOther => "eap-other",
-        Authentication::Web => "web",
-    };
     json!({
-        "medium": medium,
-        "authentication": authentication,
+        "medium": medium(connection.medium),
+        "authentication": authentication(connection.authentication),
         "client": &*connection.client,
         "nas": connection.nas,
         "attachment": connection.attachment,
@@ -90,24 +76,53 @@ fn connection(connection: &Connection) -> Value {
     })
 }
 
-fn source(report: &SourceReport) -> Value {
-    let outcome = match report.outcome {
+pub(super) const fn medium(medium: Medium) -> &'static str {
+    match medium {
+        Medium::Unknown => "unknown",
+        Medium::Wired => "wired",
+        Medium::Wireless => "wireless",
+        Medium::Vpn => "vpn",
+    }
+}
+
+pub(super) const fn authentication(authentication: Authentication) -> &'static str {
+    match authentication {
+        Authentication::Unknown => "unknown",
+        Authentication::None => "none",
+        Authentication::MacBypass => "mac-bypass",
+        Authentication::EapTls => "eap-tls",
+        Authentication::EapOther => "eap-other",
+        Authentication::Web => "web",
+    }
+}
+
+pub(super) const fn outcome(outcome: SourceOutcome) -> &'static str {
+    match outcome {
         SourceOutcome::Found => "found",
         SourceOutcome::UnknownDevice => "unknown-device",
         SourceOutcome::Ambiguous => "ambiguous",
         SourceOutcome::Failed => "failed",
         SourceOutcome::Skipped => "skipped",
-    };
+    }
+}
+
+/// Which of `all` a word stands for.
+pub(super) fn find<T: Copy>(all: &[T], word: fn(T) -> &'static str, value: &Value) -> Option<T> {
+    let written = value.as_str()?;
+    all.iter().copied().find(|one| word(*one) == written)
+}
+
+fn source(report: &SourceReport) -> Value {
     json!({
         "name": &*report.name,
-        "outcome": outcome,
+        "outcome": outcome(report.outcome),
         "fetched_at": optional_time(report.fetched_at),
         "stale": report.stale,
         "detail": report.detail.as_deref(),
     })
 }
 
-const fn enrollment(enrollment: Enrollment) -> &'static str {
+pub(super) const fn enrollment(enrollment: Enrollment) -> &'static str {
     match enrollment {
         Enrollment::Unknown => "unknown",
         Enrollment::NotEnrolled => "not-enrolled",
@@ -117,7 +132,7 @@ const fn enrollment(enrollment: Enrollment) -> &'static str {
     }
 }
 
-const fn ownership(ownership: Ownership) -> &'static str {
+pub(super) const fn ownership(ownership: Ownership) -> &'static str {
     match ownership {
         Ownership::Unknown => "unknown",
         Ownership::Corporate => "corporate",
@@ -126,8 +141,8 @@ const fn ownership(ownership: Ownership) -> &'static str {
     }
 }
 
-fn compliance(compliance: &Compliance) -> Value {
-    let state = match compliance.state {
+pub(super) const fn state(state: ComplianceState) -> &'static str {
+    match state {
         ComplianceState::Unknown => "unknown",
         ComplianceState::Compliant => "compliant",
         ComplianceState::NonCompliant => "non-compliant",
@@ -135,15 +150,25 @@ fn compliance(compliance: &Compliance) -> Value {
         ComplianceState::NotEvaluated => "not-evaluated",
         ComplianceState::Conflict => "conflict",
         ComplianceState::Failed => "failed",
-    };
-    // The messages of checks are for people; the codes say the same, shorter.
-    let failing = compliance.failing.iter().map(|check| check.code.as_str());
-    json!({
-        "state": state,
+    }
+}
+
+fn compliance(compliance: &Compliance) -> Value {
+    let failing = compliance.failing.iter();
+    let mut value = json!({
+        "state": state(compliance.state),
         "evaluated_at": optional_time(compliance.evaluated_at),
         "grace_until": optional_time(compliance.grace_until),
-        "failing": failing.collect::<Value>(),
-    })
+        "failing": failing.clone().map(|check| check.code.as_str()).collect::<Value>(),
+    });
+    // For people, and for a policy that passes them on.
+    if failing.clone().any(|check| check.message.is_some())
+        && let Some(members) = value.as_object_mut()
+    {
+        let messages = failing.map(|check| check.message.as_deref()).collect();
+        members.insert("messages".to_owned(), messages);
+    }
+    value
 }
 
 fn posture(posture: Posture) -> Value {
@@ -185,7 +210,8 @@ fn attribute(value: &Attribute) -> Value {
         Attribute::Boolean(value) => (*value).into(),
         Attribute::Integer(value) => (*value).into(),
         Attribute::Text(value) => value.as_str().into(),
-        Attribute::Timestamp(value) => time(*value),
+        // A policy tells a time from a text that looks like one.
+        Attribute::Timestamp(value) => json!({ "time": time(*value) }),
         Attribute::Texts(values) => texts(values),
     }
 }

@@ -6,6 +6,7 @@ use portreeve_domain::Reason;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::decision::decision_digest;
 use super::entry::{Entry, Grounds, PolicyDigest, SourceKey};
 use super::fact::absence_word;
 use super::record::{Gap, Record};
@@ -62,6 +63,13 @@ struct Shared<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a PolicyDigest>,
     chain: &'a [PolicyDigest],
+    chain_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    quarantined: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    whole: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -99,7 +107,7 @@ impl<T: Display> Serialize for Texts<'_, T> {
 
 /// The shared part, without its braces.
 pub(super) fn render_grounds(grounds: &Grounds<'_>) -> String {
-    let render = |facts, facts_omitted| {
+    let render = |facts: Option<Map<String, Value>>, facts_omitted: bool| {
         let reasons = grounds.reasons.iter().map(|reason| {
             let Reason {
                 code,
@@ -117,6 +125,10 @@ pub(super) fn render_grounds(grounds: &Grounds<'_>) -> String {
             reasons: reasons.collect(),
             policy: grounds.policy.as_ref(),
             chain: grounds.chain,
+            chain_name: grounds.chain_name,
+            decision: grounds.decision.map(decision_digest),
+            quarantined: grounds.quarantined,
+            whole: grounds.whole && !facts_omitted,
             facts,
             facts_omitted,
             source: grounds.source.as_ref(),

@@ -13,6 +13,7 @@
 //! room either is counted, and a line in the log says how many are missing and
 //! from when to when.
 
+mod decision;
 mod entry;
 mod fact;
 mod files;
@@ -21,11 +22,13 @@ mod line;
 mod queue;
 mod reader;
 mod record;
+mod recorded;
 #[cfg(test)]
 mod tests;
 mod time;
 mod writer;
 
+pub use decision::decision_digest;
 pub use entry::{Entry, Grounds, Judged, PolicyDigest, Ruling, SourceKey};
 pub use fact::fact_value;
 pub use keep::{Keep, UnknownKeep};
@@ -33,6 +36,7 @@ pub use line::{Line, parse_line};
 pub use queue::{DecisionLog, LogFigures};
 pub use reader::{Filter, Follower, Found, Reader};
 pub use record::{Gap, LoggedReason, Record};
+pub use recorded::{NotRecorded, Recorded};
 pub use time::{InvalidTime, format_time, parse_time};
 pub use writer::{DecisionWriter, LogError, LogSettings};
 

@@ -1,5 +1,6 @@
 //! What waits to be written to the log.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 use super::entry::{Entry, Ruling};
 use super::keep::Keep;
 use super::record::Gap;
-use super::writer::LogError;
+use super::writer::{LogError, LogSettings};
 use crate::writer::Status;
 
 /// Takes decisions. Cheap to clone.
@@ -49,6 +50,9 @@ pub(super) struct Shared {
     permits: usize,
     keep: AtomicU8,
     closing: AtomicBool,
+    /// Whether all facts are wanted, not only those that were read.
+    whole: bool,
+    directory: PathBuf,
     thread: OnceLock<Thread>,
     gap: Mutex<Option<Gap>>,
     flushes: Mutex<Vec<Flush>>,
@@ -72,20 +76,22 @@ pub(super) fn count(counter: &AtomicU64, more: u64) {
 }
 
 impl Shared {
-    pub(super) fn new(queue: usize, reserve: usize, keep: Keep) -> Self {
-        let capacity = queue.max(2);
+    pub(super) fn new(settings: &LogSettings) -> Self {
+        let capacity = settings.queue.max(2);
         let shared = Self {
             queue: ArrayQueue::new(capacity),
-            permits: capacity.saturating_sub(reserve).max(1),
+            permits: capacity.saturating_sub(settings.reserve).max(1),
             keep: AtomicU8::default(),
             closing: AtomicBool::default(),
+            whole: settings.whole,
+            directory: settings.directory.clone(),
             thread: OnceLock::new(),
             gap: Mutex::default(),
             flushes: Mutex::default(),
             failing: Mutex::default(),
             counters: Counters::default(),
         };
-        shared.set_keep(keep);
+        shared.set_keep(settings.keep);
         shared
     }
 
@@ -197,6 +203,16 @@ impl DecisionLog {
     /// Whether such a decision is kept. Ask before making an [`Entry`].
     pub fn wants(&self, ruling: Ruling, changed: bool) -> bool {
         self.shared.keep().wants(ruling, changed)
+    }
+
+    /// Whether all facts are wanted, not only those that were read.
+    pub fn wants_all_facts(&self) -> bool {
+        self.shared.whole
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
+        &self.shared.directory
     }
 
     /// Changes which decisions are kept from now on.

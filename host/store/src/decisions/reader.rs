@@ -35,6 +35,8 @@ pub struct Filter {
     pub reason: Option<String>,
     /// Decided by this policy.
     pub policy: Option<String>,
+    /// Of this request.
+    pub request: Option<String>,
     /// Only those that differ from the last one about the endpoint.
     pub changed: bool,
 }
@@ -97,6 +99,7 @@ impl Filter {
             identifier,
             reason,
             policy,
+            request,
             changed,
         } = self;
         let is = |wanted: &Option<String>, found: &str| {
@@ -106,6 +109,7 @@ impl Filter {
             && until.is_none_or(|until| record.at < until)
             && verdict.is_none_or(|verdict| record.verdict == verdict)
             && is(client, &record.client)
+            && (request.is_none() || *request == record.request)
             && (!changed || record.changed)
             && policy.as_ref().is_none_or(|wanted| {
                 let policy = record.policy.as_ref();

@@ -12,6 +12,10 @@ use super::time::parse_time;
 /// One decision as it stands in the log. Members that a later version added are
 /// passed over.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a line of the log, member by member"
+)]
 pub struct Record {
     /// When the question was asked.
     #[serde(deserialize_with = "time")]
@@ -50,6 +54,18 @@ pub struct Record {
     /// The facts were too large for the log.
     #[serde(default)]
     pub facts_omitted: bool,
+    /// Whether `facts` are all there were, not only those that were read.
+    #[serde(default)]
+    pub whole: bool,
+    /// The chain that decided.
+    #[serde(default)]
+    pub chain_name: Option<String>,
+    /// A digest of the whole decision, with its obligations.
+    #[serde(default)]
+    pub decision: Option<String>,
+    /// The quarantine made the decision what it is.
+    #[serde(default)]
+    pub quarantined: bool,
     /// The device record that was judged.
     #[serde(default)]
     pub source: Option<SourceKey>,

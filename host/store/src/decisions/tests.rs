@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, SystemTime};
 
-use portreeve_domain::{Absence, Identifier, Origin, Reason, Timestamp};
+use portreeve_domain::{Absence, Decision, Identifier, Origin, Reason, Timestamp, Verdict};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -24,6 +24,10 @@ const START: u64 = 20_513 * DAY;
 
 fn judged(ruling: Ruling) -> Arc<Judged> {
     Arc::new(Judged::new(&Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling,
         reasons: &[Reason {
             code: "os-too-old".to_owned(),
@@ -76,7 +80,7 @@ impl Bench {
             ..LogSettings::new(directory.path())
         };
         change(&mut settings);
-        let shared = Arc::new(Shared::new(settings.queue, settings.reserve, settings.keep));
+        let shared = Arc::new(Shared::new(&settings));
         let full = Arc::new(AtomicBool::new(false));
         let disk_full = Arc::clone(&full);
         let open = move |path: &Path, new: bool| {
@@ -304,6 +308,10 @@ fn filters_keep_what_they_name() {
     other.identifiers = vec!["serial:X".parse().unwrap(), "user:ada".parse().unwrap()].into();
     other.changed = true;
     other.judged = Arc::new(Judged::new(&Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling: Ruling::Permit,
         reasons: &[],
         policy: Some(PolicyDigest {
@@ -424,6 +432,10 @@ fn a_follower_sees_new_lines_and_new_files() {
 fn facts_that_are_too_large_are_left_out() {
     let text = "x".repeat(600 << 10);
     let grounds = Grounds {
+        whole: false,
+        chain_name: "default",
+        decision: None,
+        quarantined: false,
         ruling: Ruling::Deny,
         reasons: &[],
         policy: None,
@@ -436,7 +448,7 @@ fn facts_that_are_too_large_are_left_out() {
     let json = render_grounds(&grounds);
     assert_eq!(
         json,
-        r#""verdict":"deny","reasons":[],"chain":[],"facts_omitted":true,"absence":"ambiguous""#
+        r#""verdict":"deny","reasons":[],"chain":[],"chain_name":"default","facts_omitted":true,"absence":"ambiguous""#
     );
 }
 
@@ -470,7 +482,12 @@ proptest! {
             .filter_map(|text| text.parse().ok())
             .collect();
         let facts = vec![(texts[8].clone(), json!({"number": number, "text": texts[9]}))];
+        let decision = Decision::because(Verdict::Deny, &texts[0], &texts[1]);
         let judged = Judged::new(&Grounds {
+            whole: options[7],
+            chain_name: &texts[6],
+            decision: options[3].then_some(&decision),
+            quarantined: options[2],
             ruling,
             reasons: std::slice::from_ref(&reason),
             policy: options[0].then(|| policy.clone()),
@@ -514,6 +531,10 @@ proptest! {
             }],
             policy: options[0].then(|| policy.clone()),
             chain: vec![policy],
+            whole: options[7],
+            chain_name: Some(texts[6].clone()),
+            decision: options[3].then(|| decision_digest(&decision)),
+            quarantined: options[2],
             facts: facts.into_iter().collect(),
             facts_omitted: false,
             source: options[1].then_some(source),

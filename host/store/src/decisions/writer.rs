@@ -32,6 +32,9 @@ pub struct LogSettings {
     pub directory: PathBuf,
     /// Which decisions are kept.
     pub keep: Keep,
+    /// Whether all facts of a subject are kept, not only those that were read:
+    /// other policies can then be tried on what was decided before.
+    pub whole: bool,
     /// Entries that may wait to be written.
     pub queue: usize,
     /// The part of the queue that only denials may take.
@@ -50,6 +53,7 @@ impl LogSettings {
         Self {
             directory: directory.to_owned(),
             keep: Keep::default(),
+            whole: false,
             queue: 65_536,
             reserve: 16_384,
             max_file_bytes: 64 << 20,
@@ -87,7 +91,7 @@ pub struct DecisionWriter {
 impl DecisionWriter {
     /// Opens the log and starts the thread.
     pub fn start(settings: &LogSettings) -> Result<(DecisionLog, Self), LogError> {
-        let shared = Shared::new(settings.queue, settings.reserve, settings.keep);
+        let shared = Shared::new(settings);
         let shared = Arc::new(shared);
         let worker = Worker::new(Arc::clone(&shared), settings, Box::new(files::open))?;
         let (finish, finished) = oneshot::channel();

@@ -11,7 +11,7 @@ use crate::step::{self, target_directory};
 
 /// All of the workspace, by name: `cargo bench` without names would run the
 /// unit tests as well.
-const BENCHES: [&str; 3] = ["cache", "gateway", "plugins"];
+const BENCHES: [&str; 4] = ["cache", "gateway", "plugins", "trial"];
 
 /// Runs them. `baseline` is an option of criterion's and its value.
 pub(super) fn run(root: &Path, quick: bool, baseline: Option<(&str, &str)>) -> anyhow::Result<()> {

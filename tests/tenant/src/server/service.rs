@@ -23,6 +23,7 @@ use crate::scep::{self, Scep};
 use crate::tenant::Moved;
 
 const MAX_BODY: usize = 64 * 1024;
+const CLIENT_REQUEST_ID: &str = "client-request-id";
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What an address is for.
@@ -75,8 +76,30 @@ impl Service {
             .unwrap_or_default()
     }
 
-    /// Answers one request that came in at `address`.
+    /// Answers one request that came in at `address`, dated by the clock of the tenant.
     pub(crate) async fn answer(
+        &self,
+        address: Address,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Dropped> {
+        let asked = request.headers().get(CLIENT_REQUEST_ID).cloned();
+        let mut answer = self.undated(address, request).await?;
+        // By these Microsoft's support finds a request again.
+        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+            answer.headers_mut().insert("request-id", id);
+        }
+        if let Some(asked) = asked {
+            answer.headers_mut().insert(CLIENT_REQUEST_ID, asked);
+        }
+        let now = Duration::from_secs(u64::try_from(self.clock.now()).unwrap_or_default());
+        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + now);
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            answer.headers_mut().insert(header::DATE, date);
+        }
+        Ok(answer)
+    }
+
+    async fn undated(
         &self,
         address: Address,
         request: Request<Incoming>,
@@ -543,7 +566,7 @@ async fn read(body: Incoming) -> Result<Bytes, StatusCode> {
 fn correlation(parts: &Parts) -> String {
     parts
         .headers
-        .get("client-request-id")
+        .get(CLIENT_REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }

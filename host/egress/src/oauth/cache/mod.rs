@@ -151,6 +151,11 @@ impl TokenSource {
         let _ = flight.await;
     }
 
+    /// Lets the next asker try again after a failure, without waiting for the end of the pause.
+    pub(crate) fn forgive(&self) {
+        self.state.lock().failure = None;
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.state.lock();
         Snapshot {

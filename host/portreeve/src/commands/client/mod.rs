@@ -143,7 +143,7 @@ impl Place {
                 "add `include = [\"clients.d/*.toml\"]` before the first table",
             ));
         }
-        if super::block_on(super::reload::reload(&outline))??.is_some() {
+        if super::block_on(super::reload::reload(&outline, false))??.is_some() {
             return Ok(true);
         }
         // Nobody has looked at it. What is wrong elsewhere, secrets that only

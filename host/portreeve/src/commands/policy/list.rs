@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::running;
+use super::{items, running, text};
 use crate::config::Config;
 use crate::output;
 
@@ -48,15 +48,6 @@ fn told(answer: &Value) -> Vec<String> {
         }
     }
     lines
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn items<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    let items = value.get(key).and_then(Value::as_array);
-    items.map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -280,6 +280,8 @@ vip = [\"00:11:22:33:44:55\"]
 
     [policies.baseline.settings]
 
+    [policy-change]
+
     [lists]
     vip = ["00:11:22:33:44:55"]
 
@@ -305,6 +307,7 @@ vip = [\"00:11:22:33:44:55\"]
 
     [decisions]
     keep = "none"
+    facts = "read"
     max-file = "64 MiB"
     max-total = "1 GiB"
     retention = "30d"
