@@ -156,7 +156,7 @@ impl Plugin {
             name: name.into(),
             shared: Arc::clone(self.shared()),
             start: ConnectorStart {
-                pre: pre.clone(),
+                pre: (**pre).clone(),
                 common: Common {
                     settings: table,
                     log: Arc::clone(&log),

@@ -52,7 +52,7 @@ struct Loaded {
 
 /// A component whose imports are resolved, by kind.
 pub(crate) enum Pre {
-    Connector(ConnectorPre),
+    Connector(Box<ConnectorPre>),
     Policy(PolicyPre),
 }
 
@@ -160,7 +160,10 @@ impl Runtime {
         }
         let worlds = &self.shared.worlds;
         let pre = match kind {
-            PluginKind::Connector => worlds.connector(&compiled.component).map(Pre::Connector),
+            PluginKind::Connector => worlds
+                .connector(&compiled.component)
+                .map(Box::new)
+                .map(Pre::Connector),
             PluginKind::Policy => worlds.policy(&compiled.component).map(Pre::Policy),
         };
         let pre = pre.map_err(|error| LoadError::Incompatible(format!("{error:#}")))?;

@@ -87,18 +87,21 @@ mod tests {
     fn every_form_is_read() {
         let der = certificates_in(PEM).unwrap().remove(0);
         let single_line = BASE64_STANDARD.encode(&der);
-        let wrapped: String = single_line
-            .as_bytes()
-            .chunks(64)
-            .map(|line| format!("{}\r\n", std::str::from_utf8(line).unwrap()))
-            .collect();
+        let mut wrapped = String::new();
+        for line in single_line.as_bytes().chunks(64) {
+            wrapped.push_str(std::str::from_utf8(line).unwrap());
+            wrapped.push_str("\r\n");
+        }
         for content in [
             &*der,
             single_line.as_bytes(),
             wrapped.as_bytes(),
             format!("\u{feff}{single_line}").as_bytes(),
         ] {
-            assert_eq!(certificates_in(content).unwrap(), [der.clone()]);
+            assert_eq!(
+                certificates_in(content).unwrap(),
+                std::slice::from_ref(&der)
+            );
         }
         assert_eq!(count(&[PEM, OTHER].concat()), Ok(2));
         assert_eq!(count(&[KEY, PEM].concat()), Ok(1));

@@ -56,17 +56,17 @@ impl Proxy {
         }
     }
 
-    fn settings(&self, password: Option<&str>) -> Option<ProxySettings> {
+    fn settings(&self, password: Option<&str>) -> ProxySettings {
         self.except(password, &[])
     }
 
-    fn except(&self, password: Option<&str>, except: &[&str]) -> Option<ProxySettings> {
+    fn except(&self, password: Option<&str>, except: &[&str]) -> ProxySettings {
         let password = password.map(Secret::new);
         let user = password.as_ref().map(|password| ("user", password));
         let except = except.iter().map(|text| text.parse().unwrap());
         // By name, which leads to an address that is not granted to anybody.
         let url = format!("http://localhost:{}", self.address.port());
-        Some(ProxySettings::new(&url, user, except.collect()).unwrap())
+        ProxySettings::new(&url, user, except.collect()).unwrap()
     }
 
     /// First lines of what it was asked.
@@ -107,9 +107,9 @@ async fn tunnel(mut stream: TcpStream, manner: Manner, asked: Arc<Mutex<Vec<Stri
     let _ = stream.write_all(answer.as_bytes()).await;
 }
 
-fn through(server: &Server, proxy: Option<ProxySettings>) -> EgressSettings {
+fn through(server: &Server, proxy: ProxySettings) -> EgressSettings {
     EgressSettings {
-        proxy,
+        proxy: Some(proxy),
         ..settings(server)
     }
 }

@@ -78,7 +78,7 @@ async fn start(
             job,
             token,
             expires_at,
-        } => answer(&JobView::of(&job).to_be_confirmed(Some(&token), expires_at)),
+        } => answer(&JobView::of(&job).waiting_for_word(Some(&token), expires_at)),
     })
 }
 
@@ -101,7 +101,9 @@ async fn confirm(
             let kind = kind.clone();
             return Err(refused(&JobError::NotAllowed { client, kind }));
         }
-        return Ok(answer(&JobView::of(&job).to_be_confirmed(None, expires_at)));
+        return Ok(answer(
+            &JobView::of(&job).waiting_for_word(None, expires_at),
+        ));
     }
     let right = |kind: &ActionKind| client.right_to(kind);
     let confirmed = Box::pin(gateway.confirm(&confirmation.token, &client.name, right)).await;

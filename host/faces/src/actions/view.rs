@@ -82,7 +82,11 @@ impl<'a> JobView<'a> {
     }
 
     /// The same of a job that is not begun yet.
-    pub(super) fn to_be_confirmed(mut self, token: Option<&'a str>, expires_at: Timestamp) -> Self {
+    pub(super) fn waiting_for_word(
+        mut self,
+        token: Option<&'a str>,
+        expires_at: Timestamp,
+    ) -> Self {
         self.summary.state = "to-be-confirmed";
         let waiting = self.summary.counts.get("waiting").copied().unwrap_or(0);
         let action = &self.summary.action;

@@ -193,8 +193,8 @@ impl Gateway {
                 _ => {}
             }
             let _turn = jobs.turn.lock().await;
-            let taken = jobs.confirmations.lock().take(token);
-            let waiting = taken.ok_or(JobError::NotToConfirm)?;
+            let waiting = jobs.confirmations.lock().take(token);
+            let waiting = waiting.ok_or(JobError::NotToConfirm)?;
             let mut job = waiting.job.clone();
             job.confirmed_by = Some(Arc::clone(client));
             if let Err(error) = jobs.begin(job.clone()).await {

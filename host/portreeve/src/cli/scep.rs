@@ -1,5 +1,6 @@
 //! `portreeve scep-verifier` and `portreeve scep-notify`
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
@@ -84,8 +85,17 @@ pub(crate) struct ScepNotify {
     pub(crate) interval: u64,
 
     /// Look once and end
-    #[arg(long)]
+    #[arg(long, conflicts_with = "listen")]
     pub(crate) once: bool,
+
+    /// Stand before the SCEP server at this address: its answers leave once it is told what was
+    /// issued
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "server")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// Address of the SCEP server behind it, e.g. `http://127.0.0.1:8081`
+    #[arg(long, value_hint = ValueHint::Url, requires = "listen")]
+    pub(crate) server: Option<Url>,
 }
 
 pub(crate) const SCEP_VERIFIER_HELP: &str = "\
@@ -108,5 +118,7 @@ Examples:
   portreeve scep-notify --url https://portreeve.example.com:8443 \\
       --token-file /etc/portreeve/scep-key --spool /var/lib/scep/approved --depot /var/lib/scep/depot
   portreeve scep-notify --once --spool approved --depot depot
+  portreeve scep-notify --spool approved --depot depot \\
+      --listen 0.0.0.0:8080 --server http://127.0.0.1:8081
 
 Exit codes: 0 done, 1 something was not taken, 2 wrong usage";

@@ -38,7 +38,7 @@ pub(super) fn run(config: &Config, command: &ActionCommand) -> anyhow::Result<Ex
     if let ActionCommand::Start(start) = command
         && start.action == ActionKind::Notify
     {
-        eprintln!("note: the text may show on locked screens and to other apps");
+        output::note("note: the text may show on locked screens and to other apps")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,6 @@
 //! `portreeve connector check` on each fault of the simulated tenant: what it advises stands in the
 //! files beside this one. `INSTA_UPDATE=always` accepts other advice.
 
-#![expect(clippy::panic, reason = "a snapshot that differs fails the test")]
-
 mod faults;
 mod logged;
 mod mistakes;

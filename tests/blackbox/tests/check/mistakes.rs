@@ -91,9 +91,9 @@ async fn credentials() -> anyhow::Result<()> {
     writeln!(told, "# a wrong secret\n{}", advice(&stand).await?)?;
     stand
         .tenant
-        .register_secret("short-lived", Some(Duration::from_secs(60)));
+        .register_secret("short-lived", Some(Duration::from_mins(1)));
     std::fs::write(&secret, "short-lived")?;
-    stand.tenant.advance(Duration::from_secs(120));
+    stand.tenant.advance(Duration::from_mins(2));
     writeln!(told, "# an expired secret\n{}", advice(&stand).await?)?;
     std::fs::write(&secret, stand.tenant.client_secret())?;
     stand.tenant.set_enabled(false);
@@ -103,7 +103,7 @@ async fn credentials() -> anyhow::Result<()> {
         advice(&stand).await?
     )?;
     stand.tenant.set_enabled(true);
-    stand.tenant.advance(Duration::from_secs(3480));
+    stand.tenant.advance(Duration::from_mins(58));
     writeln!(
         told,
         "# the clock is an hour off\n{}",
@@ -122,7 +122,7 @@ async fn certificates() -> anyhow::Result<()> {
     let mut told = String::new();
     stand.tenant.remove_credentials();
     writeln!(told, "# another certificate\n{}", advice(&stand).await?)?;
-    stand.tenant.advance(Duration::from_secs(3600));
+    stand.tenant.advance(Duration::from_hours(1));
     writeln!(
         told,
         "# another certificate, and the clock\n{}",
@@ -134,9 +134,9 @@ async fn certificates() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn configuration() -> anyhow::Result<()> {
+    type Edit = fn(&Stand) -> anyhow::Result<()>;
     let mut told = String::new();
     let tenant = |stand: &Stand| stand.tenant.tenant_id().to_string();
-    type Edit = fn(&Stand) -> anyhow::Result<()>;
     let cases: [(&str, Edit); 8] = [
         ("the retired audience", |stand| {
             edit(

@@ -66,3 +66,38 @@ async fn a_certificate_that_was_not_issued_is_told_too() -> anyhow::Result<()> {
     stand.stop().await?.tenant.shutdown().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn behind_the_gate_no_certificate_leaves_that_the_tenant_does_not_know() -> anyhow::Result<()>
+{
+    let stand = crate::stand().await?;
+    let (server, mut gate) = ScepServer::start(&stand).await?.gated().await?;
+    let challenge = stand.tenant.challenge(&Challenge::default());
+    let device = Device::new(Wanted {
+        challenge: Some(&challenge),
+        ..Wanted::default()
+    })
+    .await?;
+    let refused = Fault::Code {
+        code: "BadDeviceIdInChallenge".to_owned(),
+    };
+    for fault in [Fault::InternalError, refused] {
+        stand.tenant.set_fault(Step::ScepSuccess, fault.clone());
+        ensure!(!server.enrol(&device).await?, "{fault:?}");
+        stand.tenant.clear_faults();
+    }
+    ensure!(stand.tenant.notifications().is_empty());
+    ensure!(server.enrol(&device).await?, "{}", server.log());
+    let thumbprint = device.thumbprint().await?;
+    let notifications = stand.tenant.notifications();
+    let told = notifications
+        .iter()
+        .any(|it| it.text("certificateThumbprint") == Some(thumbprint.as_str()));
+    ensure!(told && server.waiting()? == 0, "{notifications:?}");
+    // Refused ones get the server's own answer.
+    let other = Device::new(Wanted::default()).await?;
+    ensure!(!server.enrol(&other).await?);
+    gate.kill().await?;
+    stand.stop().await?.tenant.shutdown().await;
+    Ok(())
+}

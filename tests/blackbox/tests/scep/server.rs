@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use portreeve_harness::{Stand, program, until};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
 use crate::device::Device;
 
@@ -26,6 +27,8 @@ pub(crate) struct ScepServer {
     url: String,
     /// What asks the gateway: address and credential.
     gateway: Vec<String>,
+    /// What the gate before it prints, if there is one.
+    gate: Option<Lines<BufReader<ChildStdout>>>,
     _process: Child,
 }
 
@@ -75,11 +78,35 @@ impl ScepServer {
                     folder,
                     url,
                     gateway,
+                    gate: None,
                     _process: process,
                 });
             }
         }
         anyhow::bail!("the SCEP server did not start: {}", log_in(folder.path()))
+    }
+
+    /// Puts `portreeve scep-notify` before the server; devices ask there from now
+    /// on.
+    pub(crate) async fn gated(mut self) -> anyhow::Result<(Self, Child)> {
+        let server = self.url.trim_end_matches("/scep").to_owned();
+        let mut gate = Command::new(program("portreeve")?)
+            .args(["scep-notify", "--depot", "depot", "--spool", "approved"])
+            .args(["--listen", "127.0.0.1:0", "--server", &server])
+            .args(&self.gateway)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = gate.stdout.take().context("its output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await??;
+        let line = line.context("a line")?;
+        let (_, origin) = line.split_once("http://").context("an address")?;
+        self.url = format!("http://{origin}/scep");
+        self.gate = Some(lines);
+        Ok((self, gate))
     }
 
     /// Lets a device ask for a certificate; whether it gets one.

@@ -2,6 +2,7 @@
 //! micromdm's server keeps them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -22,9 +23,9 @@ pub(super) struct Certificate {
     serial: String,
     issuer: String,
     /// Seconds since 1970.
-    begins: i64,
-    /// Seconds since 1970.
     ends: i64,
+    /// When the server wrote it.
+    issued: SystemTime,
 }
 
 impl Certificate {
@@ -39,7 +40,7 @@ impl Certificate {
         }))
     }
 
-    fn read(der: &[u8]) -> Option<Self> {
+    fn read(der: &[u8], issued: SystemTime) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         if certificate.is_ca() {
             return None;
@@ -49,8 +50,8 @@ impl Certificate {
             key: certificate.public_key().raw.to_vec(),
             serial: hex::encode_upper(certificate.raw_serial()),
             issuer: certificate.issuer().to_string(),
-            begins: certificate.validity().not_before.timestamp(),
             ends: certificate.validity().not_after.timestamp(),
+            issued,
         })
     }
 }
@@ -61,12 +62,15 @@ pub(super) fn certificates(folder: &Path) -> anyhow::Result<Vec<Certificate>> {
     for path in files(folder, "pem")? {
         let content =
             std::fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        // Not the beginning of its validity: that has whole seconds, in which a
+        // device may have asked more than once.
+        let issued = std::fs::metadata(&path)?.modified()?;
         let pem = x509_parser::pem::parse_x509_pem(&content);
         certificates.extend(
             pem.ok()
-                .and_then(|(_, pem)| Certificate::read(&pem.contents)),
+                .and_then(|(_, pem)| Certificate::read(&pem.contents, issued)),
         );
     }
-    certificates.sort_by_key(|certificate| std::cmp::Reverse(certificate.begins));
+    certificates.sort_by_key(|certificate| std::cmp::Reverse(certificate.issued));
     Ok(certificates)
 }

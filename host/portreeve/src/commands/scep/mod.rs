@@ -1,6 +1,7 @@
 //! A gateway asked on behalf of a SCEP server that cannot ask itself.
 
 mod depot;
+mod gate;
 mod gateway;
 mod notify;
 mod request;

@@ -29,7 +29,13 @@ pub(super) fn run(command: &TrustFetch, environment: &dyn Environment) -> anyhow
     let found = details(&chain.certificates);
     if let (Some(name), Some(fingerprint)) = (&command.import, &command.fingerprint) {
         let chosen = chosen(&chain, &found, fingerprint)?;
-        import::trust(&path, environment, name, &[chosen.clone()], &command.terms)?;
+        import::trust(
+            &path,
+            environment,
+            name,
+            std::slice::from_ref(&chosen),
+            &command.terms,
+        )?;
         import::told(name, &[chosen], command.json)?;
         return Ok(ExitCode::SUCCESS);
     }
