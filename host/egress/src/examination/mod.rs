@@ -247,7 +247,9 @@ fn told(error: &TokenError) -> String {
     let said = error.description.as_ref().or(error.error.as_ref());
     if let Some(said) = said {
         text.push_str(": ");
-        text.push_str(said);
+        // Entra repeats the identifiers in its words; they are told below, whole.
+        let words = said.split(" Trace ID: ").next().unwrap_or(said);
+        text.push_str(words);
     } else if let Some(transport) = &error.transport {
         text.push_str(": ");
         text.push_str(&transport.to_string());

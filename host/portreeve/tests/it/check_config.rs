@@ -93,7 +93,7 @@ password = {{ file = \"secret\" }}
     assert_snapshot!(said.stderr, @r"
     error: portreeve.toml:4:13: connectors.contoso: credential `graph` is missing: Application in Microsoft Entra that may read service principals, to find the compliance service, devices if there is to be an inventory, and act on them if that is wanted. Scope `https://graph.microsoft.com/.default`.
     hint: add `[connectors.contoso.credentials.graph]`
-    error: portreeve.toml:4:13: connectors.contoso: credential `intune` is missing: The same application, for Intune itself. Scope `https://api.manage.microsoft.com//.default`, with both slashes.
+    error: portreeve.toml:4:13: connectors.contoso: credential `intune` is missing: The same application, for Intune itself. Scope `https://api.manage.microsoft.com//.default`, with both slashes. The permission scep_challenge_provider is for certificate requests only.
     hint: add `[connectors.contoso.credentials.intune]`
     error: portreeve.toml:7:33: connectors.contoso.credentials.grph: the plugin knows no credential `grph`
     hint: did you mean `graph`?
