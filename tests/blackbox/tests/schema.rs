@@ -35,7 +35,7 @@ async fn every_answer_is_as_described() -> anyhow::Result<()> {
         .store()
         .extra(
             "[clients.schemathesis]\n\
-             faces = [\"rest\", \"admin\", \"metrics\", \"clearpass\", \"inventory\"]\n\
+             faces = [\"rest\", \"admin\", \"metrics\", \"clearpass\", \"inventory\", \"actions\", \"scep\"]\n\
              bearer = { file = \"schemathesis-key\" }\n",
         )
         .secret("schemathesis-key", KEY)
